@@ -1,0 +1,1 @@
+"""The compiler: from a network and its numbers to C, in pure steps on frozen data."""

@@ -1,0 +1,1 @@
+"""Everything that touches a process or a port: compilers, simulator, emulators, traces."""
