@@ -1,0 +1,290 @@
+"""Networks as data: architecture, real-valued network, integer network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.errors import GateBreach, HvError
+from codegen.ops import find_op
+from codegen.ops.base import Op, QuantLayer, Quantity, Shape, TensorSpec
+
+if TYPE_CHECKING:
+    import torch
+
+IMAGE = "image"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_ARCHITECTURE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """The camera's crop: bytes [height, width, channels]; a byte u is (u - 128) * scale."""
+
+    height: int
+    width: int
+    channels: int
+    scale: float
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.height, self.width, self.channels
+
+    @property
+    def size_bytes(self) -> int:
+        """One byte per element."""
+        return self.height * self.width * self.channels
+
+    @property
+    def quantity(self) -> Quantity:
+        """q = u - 128, so the zero point is 0."""
+        return Quantity(scale=self.scale, zero_point=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A named operator and the layers (or "image") it reads."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What everybody's network has in common. Layers are in an order in which they can run.
+
+    `personal` holds patterns over "layer.tensor" (fnmatch): tensors that the hypernetwork makes
+    for each person. All others are shared: emitted once, with the kernel.
+    """
+
+    name: str
+    image: Image
+    layers: tuple[Layer, ...]
+    personal: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Architecture:
+        """Builds and validates an architecture; every fault is reported at once."""
+        missing = [key for key in ("name", "image", "layers", "personal") if key not in data]
+        if missing:
+            raise HvError(f"the architecture has no {', '.join(missing)}")
+        faults: list[HvError] = []
+        layers = []
+        for index, entry in enumerate(data["layers"]):
+            try:
+                layers.append(_layer_from_json(entry))
+            except HvError as error:
+                faults.append(_located(error, f"layer {entry.get('name', index)}"))
+        if faults:
+            raise GateBreach("architecture", tuple(faults))
+        architecture = cls(
+            name=data["name"],
+            image=Image(**data["image"]),
+            layers=tuple(layers),
+            personal=tuple(data["personal"]),
+        )
+        architecture.validate()
+        return architecture
+
+    def to_json(self) -> dict[str, Any]:
+        """The inverse of from_json."""
+        return {
+            "name": self.name,
+            "image": vars(self.image).copy(),
+            "layers": [
+                {
+                    "name": layer.name,
+                    "op": layer.op.kind,
+                    "inputs": list(layer.inputs),
+                    **layer.op.to_json(),
+                }
+                for layer in self.layers
+            ],
+            "personal": list(self.personal),
+        }
+
+    @property
+    def prefix(self) -> str:
+        """What every C name of this architecture begins with."""
+        return "hv_" + self.name.replace("-", "_")
+
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of the image and of every layer's output, without the batch."""
+        shapes: dict[str, Shape] = {IMAGE: self.image.shape}
+        for layer in self.layers:
+            shapes[layer.name] = layer.op.output_shape(tuple(shapes[i] for i in layer.inputs))
+        return shapes
+
+    def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
+        """Shapes of what a layer reads."""
+        shapes = self.shapes()
+        return tuple(shapes[name] for name in layer.inputs)
+
+    def float_tensor_shapes(self) -> dict[str, Shape]:
+        """Shape of every real-valued parameter, by "layer.tensor"."""
+        return {
+            f"{layer.name}.{name}": shape
+            for layer in self.layers
+            for name, shape in layer.op.float_tensors(self.input_shapes(layer)).items()
+        }
+
+    def tensor_specs(self) -> dict[str, TensorSpec]:
+        """Layout of every integer tensor, by "layer.tensor"."""
+        return {
+            f"{layer.name}.{name}": spec
+            for layer in self.layers
+            for name, spec in layer.op.tensor_specs(self.input_shapes(layer)).items()
+        }
+
+    def is_personal(self, tensor: str) -> bool:
+        """Whether "layer.tensor" belongs to a person. A decision's threshold always does."""
+        layer = tensor.partition(".")[0]
+        always = any(entry.op.is_decision for entry in self.layers if entry.name == layer)
+        return always or any(fnmatchcase(tensor, pattern) for pattern in self.personal)
+
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(layer.op.macs(self.input_shapes(layer)) for layer in self.layers)
+
+    def parameters(self) -> int:
+        """Real-valued parameters, PReLU slopes included."""
+        return sum(int(np.prod(shape)) for shape in self.float_tensor_shapes().values())
+
+    def validate(self) -> None:
+        """Raises one GateBreach with everything that is wrong."""
+        faults: list[HvError] = []
+        if not _ARCHITECTURE_NAME.fullmatch(self.name):
+            faults.append(
+                HvError(
+                    f"{self.name!r} is no architecture name",
+                    hint="a lower-case letter, then letters, digits and dashes",
+                )
+            )
+        shapes: dict[str, Shape] = {IMAGE: self.image.shape}
+        for layer in self.layers:
+            where = f"layer {layer.name}"
+            faults += [_located(fault, where) for fault in _wiring_faults(layer, shapes)]
+            try:
+                shapes[layer.name] = layer.op.output_shape(tuple(shapes[i] for i in layer.inputs))
+            except HvError as error:
+                faults.append(_located(error, where))
+            except KeyError:
+                pass  # reported above
+        if not self.layers or not self.layers[-1].op.is_decision:
+            faults.append(HvError("the last layer must be a decision"))
+        if sum(layer.op.is_decision for layer in self.layers) > 1:
+            faults.append(HvError("there must be one decision, the last layer"))
+        faults += self._unmatched_patterns() if not faults else []
+        if faults:
+            raise GateBreach(f"architecture {self.name}", tuple(faults))
+
+    def _unmatched_patterns(self) -> list[HvError]:
+        names = list(self.tensor_specs())
+        return [
+            HvError(f"personal pattern {pattern!r} matches no tensor", hint="e.g. head.*")
+            for pattern in self.personal
+            if not any(fnmatchcase(name, pattern) for name in names)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatNet:
+    """A person's network in real numbers.
+
+    Attributes:
+        arch: the architecture.
+        tensors: float32 by "layer.tensor", shapes as Architecture.float_tensor_shapes.
+        ranges: observed (min, max) of each layer's output; shared by all persons, so that the
+            kernel's constants are the same for all.
+        threshold: real. Plain: on w.h + b. Normalised: a cosine, on w.h / (|w| |h|).
+        left_shifts: of layers whose multipliers need one; shared, like the ranges.
+    """
+
+    arch: Architecture
+    tensors: Mapping[str, np.ndarray]
+    ranges: Mapping[str, tuple[float, float]]
+    threshold: float
+    left_shifts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantNet:
+    """A person's network in integers: all that a kernel and a header are made from."""
+
+    arch: Architecture
+    layers: tuple[QuantLayer, ...]
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Every integer tensor by "layer.tensor", in the order of the layers."""
+        return {
+            f"{layer.name}.{name}": values
+            for layer in self.layers
+            for name, values in layer.tensors.items()
+        }
+
+
+def float_forward(
+    arch: Architecture, tensors: Mapping[str, torch.Tensor], image: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Runs the real-valued network, differentiable in tensors and image.
+
+    Args:
+        arch: the architecture.
+        tensors: by "layer.tensor".
+        image: float [N, H, W, C], already (u - 128) * scale.
+
+    Returns:
+        Every layer's output by name, batched, channels last.
+    """
+    values = {IMAGE: image}
+    for layer in arch.layers:
+        own = {
+            name: tensors[f"{layer.name}.{name}"]
+            for name in layer.op.float_tensors(arch.input_shapes(layer))
+        }
+        values[layer.name] = layer.op.float_forward(own, tuple(values[i] for i in layer.inputs))
+    del values[IMAGE]
+    return values
+
+
+def _layer_from_json(entry: Mapping[str, Any]) -> Layer:
+    fields = dict(entry)
+    missing = [key for key in ("name", "op", "inputs") if key not in fields]
+    if missing:
+        raise HvError(f"a layer has no {', '.join(missing)}")
+    name, kind, inputs = fields.pop("name"), fields.pop("op"), tuple(fields.pop("inputs"))
+    return Layer(name=name, op=find_op(kind).from_json(fields), inputs=inputs)
+
+
+def _wiring_faults(layer: Layer, known: Mapping[str, Shape]) -> list[HvError]:
+    faults = []
+    if not _NAME.fullmatch(layer.name) or layer.name == IMAGE:
+        faults.append(
+            HvError(
+                f"{layer.name!r} is no layer name",
+                hint="a lower-case letter, then letters, digits and _; not 'image'",
+            )
+        )
+    if layer.name in known:
+        faults.append(HvError("the name is used twice"))
+    if len(layer.inputs) != layer.op.input_count:
+        faults.append(HvError(f"{layer.op.kind} takes {layer.op.input_count} inputs"))
+    faults += [
+        HvError(f"reads {name!r}, which is no earlier layer")
+        for name in layer.inputs
+        if name not in known
+    ]
+    if IMAGE in layer.inputs and not layer.op.reads_image:
+        faults.append(HvError(f"{layer.op.kind} cannot read camera bytes"))
+    return faults
+
+
+def _located(error: HvError, where: str) -> HvError:
+    return HvError(error.what, where=error.where or where, hint=error.hint)

@@ -1,0 +1,40 @@
+"""The operators. Adding one: its file here, its template, its test, and its line in OPS."""
+
+from __future__ import annotations
+
+from codegen.errors import HvError
+from codegen.ops.add import Add
+from codegen.ops.average_pool import AveragePool
+from codegen.ops.base import Op
+from codegen.ops.conv2d import Conv2d
+from codegen.ops.dense import Dense
+from codegen.ops.depthwise import Depthwise
+from codegen.ops.flatten import Flatten
+from codegen.ops.global_pool import GlobalPool
+from codegen.ops.max_pool import MaxPool
+from codegen.ops.normalised_decision import NormalisedDecision
+from codegen.ops.plain_decision import PlainDecision
+from codegen.ops.pointwise import Pointwise
+
+OPS: tuple[type[Op], ...] = (
+    Add,
+    AveragePool,
+    Conv2d,
+    Dense,
+    Depthwise,
+    Flatten,
+    GlobalPool,
+    MaxPool,
+    NormalisedDecision,
+    PlainDecision,
+    Pointwise,
+)
+
+
+def find_op(kind: str) -> type[Op]:
+    """The operator's class, or an error that lists what there is."""
+    for op in OPS:
+        if op.kind == kind:
+            return op
+    known = ", ".join(op.kind for op in OPS)
+    raise HvError(f"unknown operator {kind!r}", hint=f"one of: {known}")

@@ -1,0 +1,245 @@
+"""What an operator is to the compiler: one class with its fields, shapes, meaning and kernel."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from codegen.arith import INT8_MAX, INT8_MIN, Array, quantise_real
+from codegen.errors import HvError
+
+if TYPE_CHECKING:
+    import torch
+
+Shape = tuple[int, ...]
+DType = Literal["int8", "int32"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """A tensor of weights as the kernel reads it: element type, shape, meaning."""
+
+    dtype: DType
+    shape: Shape
+    meaning: str
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def size_bytes(self) -> int:
+        """Size in bytes."""
+        return self.elements * (1 if self.dtype == "int8" else 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """How integers of a tensor stand for real numbers: scale * (q - zero_point)."""
+
+    scale: float
+    zero_point: int
+
+    @classmethod
+    def from_range(cls, lo: float, hi: float) -> Self:
+        """The int8 quantity that covers [lo, hi] and represents 0 exactly."""
+        lo, hi = min(lo, 0.0), max(hi, 0.0)
+        scale = max(hi - lo, 1e-9) / (INT8_MAX - INT8_MIN)
+        return cls(scale=scale, zero_point=quantise_real(-lo, scale, INT8_MIN))
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantLayer:
+    """One layer in integers. `tensors` may differ from person to person, `constants` never do."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    input_quantities: tuple[Quantity, ...]
+    quantity: Quantity
+    constants: Mapping[str, int]
+    tensors: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantiseRequest:
+    """What an operator needs to turn its real numbers into integers."""
+
+    name: str
+    input_shapes: tuple[Shape, ...]
+    input_quantities: tuple[Quantity, ...]
+    output_range: tuple[float, float] | None  # observed; None where nothing was observed
+    left_shift: int
+    tensors: Mapping[str, np.ndarray]  # float32
+    producers: tuple[QuantLayer | None, ...]  # the layers that made the inputs; None: the image
+    threshold: float  # real, of the decision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantised:
+    """An operator's answer to a QuantiseRequest."""
+
+    quantity: Quantity
+    constants: Mapping[str, int]
+    tensors: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelContext:
+    """The template's whole world; each operator's subclass adds the holes of its template."""
+
+    layer: str
+    function: str  # the C function's name
+    summary: str  # what it computes, one line
+    note: str = ""  # what is proved about it; the lowering step knows
+
+
+class Op(ABC):
+    """An operator. Subclasses are frozen dataclasses whose fields are the JSON fields."""
+
+    kind: ClassVar[str]
+    input_count: ClassVar[int] = 1
+    reads_image: ClassVar[bool] = False  # its kernel can take camera bytes
+    is_alias: ClassVar[bool] = False  # its output is its input's bytes; no code runs
+    is_decision: ClassVar[bool] = False
+
+    @property
+    def output_dtype(self) -> DType:
+        """Element type of the output."""
+        return "int8"
+
+    @abstractmethod
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """Shape of the output without the batch. Raises HvError if the inputs do not fit."""
+
+    def float_tensors(self, inputs: tuple[Shape, ...]) -> dict[str, Shape]:
+        """Names and shapes of the real-valued parameters."""
+        return {}
+
+    def tensor_specs(self, inputs: tuple[Shape, ...]) -> dict[str, TensorSpec]:
+        """Names and layouts of the integer tensors that the kernel reads."""
+        return {}
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Multiply-accumulates for one image."""
+        return 0
+
+    def scratch_bytes(self, inputs: tuple[Shape, ...]) -> int:
+        """Working memory the kernel needs while it runs."""
+        return 0
+
+    @abstractmethod
+    def float_forward(
+        self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
+    ) -> torch.Tensor:
+        """The operator on real numbers, batched, channels last, differentiable."""
+
+    @abstractmethod
+    def quantise(self, request: QuantiseRequest) -> Quantised:
+        """Turns the real parameters into the integers of the contract."""
+
+    @abstractmethod
+    def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
+        """The operator on integers: the meaning that every kernel has to reproduce bit by bit."""
+
+    def breaches(self, layer: QuantLayer) -> list[HvError]:
+        """Everything that could overflow or is out of the contract's range, from actual weights."""
+        return []
+
+    @abstractmethod
+    def kernel_context(self, layer: QuantLayer, function: str) -> KernelContext:
+        """The context of `templates/kernels/<kind>.c.j2`."""
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Builds the operator from its JSON fields; unknown or missing ones are an error."""
+        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(fields) - set(known))
+        if unknown:
+            raise HvError(
+                f"{cls.kind} has no field {', '.join(unknown)}",
+                hint=f"its fields are: {', '.join(sorted(known)) or 'none'}",
+            )
+        try:
+            return cls(**{name: _value(value) for name, value in fields.items()})
+        except TypeError as error:
+            raise HvError(f"{cls.kind}: {error}") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON fields, without the operator's kind."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation:
+    """A function fused into the layer that feeds it."""
+
+    kind: Literal["none", "relu", "relu6", "clip", "prelu"] = "none"
+    lo: float | None = None  # clip only
+    hi: float | None = None  # clip only
+
+    def __post_init__(self) -> None:
+        """Refuses what is no activation."""
+        if self.kind not in ("none", "relu", "relu6", "clip", "prelu"):
+            raise HvError(
+                f"unknown activation {self.kind!r}",
+                hint="one of none, relu, relu6, clip (with lo, hi), prelu",
+            )
+        has_bounds = self.lo is not None and self.hi is not None
+        if (self.kind == "clip") != has_bounds:
+            raise HvError(f"activation {self.kind!r}: lo and hi belong to clip, and clip needs both")
+        if has_bounds and not self.lo < self.hi:  # type: ignore[operator]
+            raise HvError(f"clip needs lo < hi, got {self.lo} and {self.hi}")
+
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The real interval that the output is clamped to; None where it is open."""
+        return {"relu": (0.0, None), "relu6": (0.0, 6.0), "clip": (self.lo, self.hi)}.get(
+            self.kind, (None, None)
+        )
+
+    def clamp(self, quantity: Quantity) -> tuple[int, int]:
+        """The same interval in the output's integers: `lo` and `hi` of requantise."""
+        lo, hi = self.bounds()
+        scale, zero_point = quantity.scale, quantity.zero_point
+        return (
+            INT8_MIN if lo is None else quantise_real(lo, scale, zero_point),
+            INT8_MAX if hi is None else quantise_real(hi, scale, zero_point),
+        )
+
+    def float_forward(self, x: torch.Tensor, slope: torch.Tensor | None) -> torch.Tensor:
+        """The function on real numbers; `slope` [C] for prelu."""
+        if self.kind == "prelu" and slope is not None:
+            return x.clamp(min=0) + slope * x.clamp(max=0)
+        lo, hi = self.bounds()
+        return x if lo is None and hi is None else x.clamp(min=lo, max=hi)
+
+    def describe(self) -> str:
+        """For comments and reports: ", ReLU6", or nothing."""
+        names = {"none": "", "relu": ", ReLU", "relu6": ", ReLU6", "prelu": ", PReLU"}
+        return names.get(self.kind, f", clip [{self.lo}, {self.hi}]")
+
+
+def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
+    """The one input as (height, width, channels), or an error."""
+    if len(inputs[0]) != 3:
+        raise HvError(
+            f"{kind} needs an image of height, width and channels, not shape {inputs[0]}"
+        )
+    height, width, channels = inputs[0]
+    return height, width, channels
+
+
+def _value(value: Any) -> Any:  # noqa: ANN401 - JSON is dynamically typed
+    if isinstance(value, list):
+        return tuple(value)
+    if isinstance(value, Mapping):
+        return Activation(**value)
+    return value

@@ -1,0 +1,80 @@
+"""pointwise: a 1x1 convolution, one dot product per pixel and output channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from array_api_compat import array_namespace
+
+from codegen.arith import Array
+from codegen.ops.base import QuantLayer, Shape, image_shape
+from codegen.ops.mac import MacContext, MacOp
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointwiseContext(MacContext):
+    """Holes of pointwise.c.j2."""
+
+    pixels: int
+    input_channels: int
+    output_channels: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointwise(MacOp):
+    """Weights [Cout, 1, 1, Cin]."""
+
+    kind: ClassVar[str] = "pointwise"
+    reads_image: ClassVar[bool] = True
+
+    channels: int
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """[H, W, channels]."""
+        height, width, _ = image_shape(inputs, self.kind)
+        return height, width, self.channels
+
+    def weight_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """[Cout, 1, 1, Cin]."""
+        return (self.channels, 1, 1, inputs[0][2])
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """One per weight and pixel."""
+        height, width, channels = inputs[0]
+        return height * width * channels * self.channels
+
+    def float_forward(
+        self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
+    ) -> torch.Tensor:
+        """[N, H, W, Cin] -> [N, H, W, Cout]."""
+        weight = tensors["weight"].flatten(1)
+        y = inputs[0] @ weight.T + tensors["bias"]
+        return self.activation.float_forward(y, tensors.get("slope"))
+
+    def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
+        """int32 dot products over the input channels."""
+        (x,) = inputs
+        xp = array_namespace(x)
+        weight = xp.astype(xp.reshape(layer.tensors["weight"], (self.channels, -1)), xp.int32)
+        pixels = xp.astype(xp.reshape(x, (-1, x.shape[-1])), xp.int32)
+        acc = xp.matmul(pixels, weight.T) + layer.tensors["bias"]
+        return self.finish(layer, xp.reshape(acc, (*x.shape[:-1], self.channels)))
+
+    def kernel_context(self, layer: QuantLayer, function: str) -> PointwiseContext:
+        """See templates/kernels/pointwise.c.j2."""
+        height, width, channels = layer.input_shapes[0]
+        return PointwiseContext(
+            layer=layer.name,
+            function=function,
+            summary=f"pointwise, {height}x{width}x{channels} -> "
+            f"{height}x{width}x{self.channels}{self.activation.describe()}",
+            pixels=height * width,
+            input_channels=channels,
+            output_channels=self.channels,
+            **self.mac_context(layer),  # type: ignore[arg-type]
+        )

@@ -1,0 +1,88 @@
+"""One step: a real-valued network becomes integers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen.errors import GateBreach, HvError
+from codegen.nets import IMAGE, FloatNet, Layer, QuantNet
+from codegen.ops.base import QuantiseRequest, QuantLayer
+
+
+def quantise(net: FloatNet) -> QuantNet:
+    """Quantises layer by layer; deterministic, numpy only.
+
+    Raises:
+        GateBreach: tensors missing, of the wrong shape, or not finite.
+        HvError: a layer cannot be expressed in the integer contract.
+    """
+    _check_tensors(net)
+    done: dict[str, QuantLayer] = {}
+    for layer in net.arch.layers:
+        request = _request(net, layer, done)
+        result = layer.op.quantise(request)
+        done[layer.name] = QuantLayer(
+            name=layer.name,
+            op=layer.op,
+            inputs=layer.inputs,
+            input_shapes=request.input_shapes,
+            output_shape=layer.op.output_shape(request.input_shapes),
+            input_quantities=request.input_quantities,
+            quantity=result.quantity,
+            constants=dict(result.constants),
+            tensors=_in_spec_order(layer, request, result.tensors),
+        )
+    return QuantNet(arch=net.arch, layers=tuple(done.values()))
+
+
+def _request(net: FloatNet, layer: Layer, done: dict[str, QuantLayer]) -> QuantiseRequest:
+    shapes = net.arch.input_shapes(layer)
+    image = net.arch.image
+    return QuantiseRequest(
+        name=layer.name,
+        input_shapes=shapes,
+        input_quantities=tuple(
+            image.quantity if name == IMAGE else done[name].quantity for name in layer.inputs
+        ),
+        output_range=net.ranges.get(layer.name),
+        left_shift=net.left_shifts.get(layer.name, 0),
+        tensors={
+            name: net.tensors[f"{layer.name}.{name}"] for name in layer.op.float_tensors(shapes)
+        },
+        producers=tuple(done.get(name) for name in layer.inputs),
+        threshold=net.threshold,
+    )
+
+
+def _in_spec_order(
+    layer: Layer, request: QuantiseRequest, tensors: object
+) -> dict[str, np.ndarray]:
+    made: dict[str, np.ndarray] = dict(tensors)  # type: ignore[call-overload]
+    return {name: made[name] for name in layer.op.tensor_specs(request.input_shapes)}
+
+
+def _check_tensors(net: FloatNet) -> None:
+    faults = []
+    for name, shape in net.arch.float_tensor_shapes().items():
+        if name not in net.tensors:
+            faults.append(HvError("the tensor is missing", where=name))
+            continue
+        values = net.tensors[name]
+        if values.shape != shape:
+            faults.append(HvError(f"shape {values.shape}, expected {shape}", where=name))
+        bad = int((~np.isfinite(values)).sum())
+        if bad:
+            faults.append(
+                HvError(
+                    f"{bad} of {values.size} values are NaN or infinite",
+                    where=name,
+                    hint="the weights are damaged, or the training that made them diverged",
+                )
+            )
+    for name, (lo, hi) in net.ranges.items():
+        if not (np.isfinite(lo) and np.isfinite(hi) and lo <= hi):
+            faults.append(HvError(f"observed range ({lo}, {hi}) is no interval", where=name))
+    if not np.isfinite(net.threshold):
+        faults.append(HvError(f"the threshold is {net.threshold}", where="threshold"))
+    if faults:
+        raise GateBreach("quantise", tuple(faults))
