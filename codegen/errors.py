@@ -53,6 +53,8 @@ class GateBreach(HvError):
         """Collects every breach of one gate into one error."""
         self.breaches = breaches
         first = breaches[0]
-        rest = "".join(f"\n- {breach}" for breach in breaches[1:])
-        what = f"{step}: {len(breaches)} check{'s' if len(breaches) > 1 else ''} failed\n- {first.what}"
-        super().__init__(what, where=first.where, hint=first.hint + rest)
+        if len(breaches) == 1:
+            super().__init__(f"{step}: {first.what}", where=first.where, hint=first.hint)
+            return
+        every = "\n".join(f"- {breach}" for breach in breaches)
+        super().__init__(f"{step}: {len(breaches)} checks failed\n{every}")

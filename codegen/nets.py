@@ -12,7 +12,7 @@ import numpy as np
 
 from codegen.errors import GateBreach, HvError
 from codegen.ops import find_op
-from codegen.ops.base import Op, QuantLayer, Quantity, Shape, TensorSpec
+from codegen.ops.base import Op, Quantity, QuantLayer, Shape, TensorSpec
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ class Image:
 
     @property
     def quantity(self) -> Quantity:
-        """q = u - 128, so the zero point is 0."""
+        """Q = u - 128, so the zero point is 0."""
         return Quantity(scale=self.scale, zero_point=0)
 
 

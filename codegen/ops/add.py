@@ -17,8 +17,8 @@ from codegen.ops.base import (
     Op,
     Quantised,
     QuantiseRequest,
-    QuantLayer,
     Quantity,
+    QuantLayer,
     Shape,
 )
 

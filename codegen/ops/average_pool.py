@@ -39,6 +39,7 @@ class AveragePoolContext(MeanContext):
     stride_x: int
     pad_top: int
     pad_left: int
+    padded: bool  # false: every tap lies in the image, no check is needed
     pad_value: int
 
 
@@ -109,6 +110,7 @@ class AveragePool(Op):
             stride_x=self.stride[1],
             pad_top=self.padding[0],
             pad_left=self.padding[1],
+            padded=any(self.padding),
             pad_value=layer.input_quantities[0].zero_point,
             **mean_context(layer),
         )

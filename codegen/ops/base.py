@@ -195,7 +195,9 @@ class Activation:
             )
         has_bounds = self.lo is not None and self.hi is not None
         if (self.kind == "clip") != has_bounds:
-            raise HvError(f"activation {self.kind!r}: lo and hi belong to clip, and clip needs both")
+            raise HvError(
+                f"activation {self.kind!r}: lo and hi belong to clip, and clip needs both"
+            )
         if has_bounds and not self.lo < self.hi:  # type: ignore[operator]
             raise HvError(f"clip needs lo < hi, got {self.lo} and {self.hi}")
 
@@ -230,9 +232,7 @@ class Activation:
 def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
     """The one input as (height, width, channels), or an error."""
     if len(inputs[0]) != 3:
-        raise HvError(
-            f"{kind} needs an image of height, width and channels, not shape {inputs[0]}"
-        )
+        raise HvError(f"{kind} needs an image of height, width and channels, not shape {inputs[0]}")
     height, width, channels = inputs[0]
     return height, width, channels
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from array_api_compat import array_namespace
 
-from codegen.arith import Array
+from codegen.arith import Array, matmul_exact
 from codegen.ops.base import QuantLayer, Shape, image_shape
 from codegen.ops.mac import MacContext, MacOp
 from codegen.ops.windows import Padding, Pair, im2col, window_output
@@ -33,6 +33,7 @@ class Conv2dContext(MacContext):
     stride_x: int
     pad_top: int
     pad_left: int
+    padded: bool  # false: every tap lies in the image, no check is needed
     pad_value: int  # the input's zero point: what a tap outside the image reads
 
 
@@ -86,9 +87,9 @@ class Conv2d(MacOp):
         pad_value = layer.input_quantities[0].zero_point
         windows = im2col(x, self.kernel, self.stride, self.padding, pad_value)
         n, rows, columns = windows.shape[:3]
-        patches = xp.astype(xp.reshape(windows, (n * rows * columns, -1)), xp.int32)
-        weight = xp.astype(xp.reshape(layer.tensors["weight"], (self.channels, -1)), xp.int32)
-        acc = xp.matmul(patches, weight.T) + layer.tensors["bias"]
+        patches = xp.reshape(windows, (n * rows * columns, -1))
+        weight = xp.reshape(layer.tensors["weight"], (self.channels, -1))
+        acc = matmul_exact(patches, weight.T) + layer.tensors["bias"]
         return self.finish(layer, xp.reshape(acc, (n, rows, columns, self.channels)))
 
     def kernel_context(self, layer: QuantLayer, function: str) -> Conv2dContext:
@@ -114,6 +115,7 @@ class Conv2d(MacOp):
             stride_x=self.stride[1],
             pad_top=self.padding[0],
             pad_left=self.padding[1],
+            padded=any(self.padding),
             pad_value=layer.input_quantities[0].zero_point,
-            **self.mac_context(layer),  # type: ignore[arg-type]
+            **self.mac_context(layer),
         )

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from array_api_compat import array_namespace
-
-from codegen.arith import Array
+from codegen.arith import Array, matmul_exact
 from codegen.errors import HvError
 from codegen.ops.base import DType, QuantLayer, Shape
 from codegen.ops.mac import MacContext, MacOp
@@ -75,10 +73,7 @@ class Dense(MacOp):
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """int32 dot products."""
-        (x,) = inputs
-        xp = array_namespace(x)
-        weight = xp.astype(layer.tensors["weight"], xp.int32)
-        acc = xp.matmul(xp.astype(x, xp.int32), weight.T) + layer.tensors["bias"]
+        acc = matmul_exact(inputs[0], layer.tensors["weight"].T) + layer.tensors["bias"]
         return self.finish(layer, acc)
 
     def kernel_context(self, layer: QuantLayer, function: str) -> DenseContext:
@@ -92,5 +87,5 @@ class Dense(MacOp):
             inputs=inputs,
             outputs=self.channels,
             keeps_accumulator=self.output == "int32",
-            **self.mac_context(layer),  # type: ignore[arg-type]
+            **self.mac_context(layer),
         )

@@ -32,6 +32,7 @@ class DepthwiseContext(MacContext):
     stride_x: int
     pad_top: int
     pad_left: int
+    padded: bool  # false: every tap lies in the image, no check is needed
     pad_value: int
 
 
@@ -111,6 +112,7 @@ class Depthwise(MacOp):
             stride_x=self.stride[1],
             pad_top=self.padding[0],
             pad_left=self.padding[1],
+            padded=any(self.padding),
             pad_value=layer.input_quantities[0].zero_point,
-            **self.mac_context(layer),  # type: ignore[arg-type]
+            **self.mac_context(layer),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,8 @@ from codegen.ops.base import (
     Op,
     Quantised,
     QuantiseRequest,
-    QuantLayer,
     Quantity,
+    QuantLayer,
     Shape,
     TensorSpec,
 )
@@ -140,7 +141,8 @@ class MacOp(Op):
         """Per channel |bias| + 128 * sum(|w|), shifted: int64 [C]. No input can exceed it."""
         bias = np.abs(layer.tensors["bias"].astype(np.int64))
         reach = 128 * self._sums(np.abs(layer.tensors["weight"].astype(np.int64)))
-        return (bias + reach) << layer.constants.get("left_shift", 0)
+        bounds: np.ndarray = (bias + reach) << layer.constants.get("left_shift", 0)
+        return bounds
 
     def breaches(self, layer: QuantLayer) -> list[HvError]:
         """Accumulators that may leave int32, multipliers out of range, weights of -128."""
@@ -170,7 +172,7 @@ class MacOp(Op):
             )
         return found
 
-    def mac_context(self, layer: QuantLayer) -> dict[str, int | str | bool]:
+    def mac_context(self, layer: QuantLayer) -> dict[str, Any]:
         """The fields of MacContext for a layer."""
         reads_image = layer.inputs[0] == "image"
         return {
@@ -213,7 +215,8 @@ class MacOp(Op):
 
     def _sums(self, weight: np.ndarray) -> np.ndarray:
         axes = tuple(a for a in range(weight.ndim) if a != self.channel_axis % weight.ndim)
-        return weight.sum(axis=axes, dtype=np.int64)
+        sums: np.ndarray = weight.sum(axis=axes, dtype=np.int64)
+        return sums
 
 
 def _as_stored(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

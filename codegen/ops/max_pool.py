@@ -39,6 +39,7 @@ class MaxPoolContext(KernelContext):
     stride_x: int
     pad_top: int
     pad_left: int
+    padded: bool  # false: every tap lies in the image, no check is needed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,8 @@ class MaxPool(Op):
         return MaxPoolContext(
             layer=layer.name,
             function=function,
-            summary=f"max pool {kernel}, {height}x{width}x{channels} -> {rows}x{columns}x{channels}",
+            summary=f"max pool {kernel}, {height}x{width}x{channels} -> "
+            f"{rows}x{columns}x{channels}",
             input_height=height,
             input_width=width,
             channels=channels,
@@ -98,4 +100,5 @@ class MaxPool(Op):
             stride_x=self.stride[1],
             pad_top=self.padding[0],
             pad_left=self.padding[1],
+            padded=any(self.padding),
         )

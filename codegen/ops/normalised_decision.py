@@ -18,15 +18,14 @@ from codegen.ops.base import (
     Op,
     Quantised,
     QuantiseRequest,
-    QuantLayer,
     Quantity,
+    QuantLayer,
     Shape,
     TensorSpec,
 )
 
 if TYPE_CHECKING:
     import torch
-
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +53,7 @@ class NormalisedDecision(Op):
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """[3]."""
         if inputs[0] != (1,) or len(inputs[1]) != 1:
-            raise HvError(
-                f"the decision needs one accumulator and a feature vector, not {inputs}"
-            )
+            raise HvError(f"the decision needs one accumulator and a feature vector, not {inputs}")
         return (3,)
 
     def tensor_specs(self, inputs: tuple[Shape, ...]) -> dict[str, TensorSpec]:
@@ -67,7 +64,7 @@ class NormalisedDecision(Op):
     def float_forward(
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
-        """score / |h|, [N, 1]; divided by |w| it is a cosine."""
+        """Score / |h|, [N, 1]; divided by |w| it is a cosine."""
         score, features = inputs
         norm: torch.Tensor = features.norm(dim=1, keepdim=True)
         return score / norm.clamp(min=1e-12)

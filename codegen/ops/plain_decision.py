@@ -18,8 +18,8 @@ from codegen.ops.base import (
     Op,
     Quantised,
     QuantiseRequest,
-    QuantLayer,
     Quantity,
+    QuantLayer,
     Shape,
     TensorSpec,
 )

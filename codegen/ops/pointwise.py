@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from array_api_compat import array_namespace
 
-from codegen.arith import Array
+from codegen.arith import Array, matmul_exact
 from codegen.ops.base import QuantLayer, Shape, image_shape
 from codegen.ops.mac import MacContext, MacOp
 
@@ -60,9 +60,8 @@ class Pointwise(MacOp):
         """int32 dot products over the input channels."""
         (x,) = inputs
         xp = array_namespace(x)
-        weight = xp.astype(xp.reshape(layer.tensors["weight"], (self.channels, -1)), xp.int32)
-        pixels = xp.astype(xp.reshape(x, (-1, x.shape[-1])), xp.int32)
-        acc = xp.matmul(pixels, weight.T) + layer.tensors["bias"]
+        weight = xp.reshape(layer.tensors["weight"], (self.channels, -1))
+        acc = matmul_exact(xp.reshape(x, (-1, x.shape[-1])), weight.T) + layer.tensors["bias"]
         return self.finish(layer, xp.reshape(acc, (*x.shape[:-1], self.channels)))
 
     def kernel_context(self, layer: QuantLayer, function: str) -> PointwiseContext:
@@ -76,5 +75,5 @@ class Pointwise(MacOp):
             pixels=height * width,
             input_channels=channels,
             output_channels=self.channels,
-            **self.mac_context(layer),  # type: ignore[arg-type]
+            **self.mac_context(layer),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -15,7 +16,7 @@ from codegen.arith import (
     requantise,
 )
 from codegen.errors import HvError
-from codegen.ops.base import KernelContext, Quantised, QuantiseRequest, QuantLayer, Quantity
+from codegen.ops.base import KernelContext, Quantised, QuantiseRequest, Quantity, QuantLayer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def quantise_mean(request: QuantiseRequest, positions: int) -> Quantised:
         left_shift += 1
     constants = {
         "bias": -positions * source.zero_point,
-        "multiplier": int(quantise_multiplier(np.float64(ratio), left_shift)),
+        "multiplier": int(quantise_multiplier(np.array(ratio), left_shift)),
         "left_shift": left_shift,
     }
     return Quantised(quantity=quantity, constants=constants, tensors={})
@@ -74,7 +75,7 @@ def finish_mean(layer: QuantLayer, total: Array) -> Array:
     )
 
 
-def mean_context(layer: QuantLayer) -> dict[str, int]:
+def mean_context(layer: QuantLayer) -> dict[str, Any]:
     """The fields of MeanContext for a layer."""
     return {
         "bias": layer.constants["bias"],

@@ -1,0 +1,133 @@
+"""One step: where every buffer lives in the arena, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from codegen.errors import GateBreach, HvError
+from codegen.nets import IMAGE, QuantNet
+
+ALIGNMENT_BYTES = 16  # every offset: room for any vector load of any target
+SCRATCH = ".scratch"  # suffix of a layer's working memory; no layer name can contain it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buffer:
+    """A piece of the arena, alive from step `first` to step `last`, both included."""
+
+    name: str
+    size_bytes: int
+    first: int
+    last: int
+    offset_bytes: int = 0
+
+    def lives_with(self, other: Buffer) -> bool:
+        """Whether the two are ever alive in the same step."""
+        return self.first <= other.last and other.first <= self.last
+
+    @property
+    def end_bytes(self) -> int:
+        """First byte behind the buffer."""
+        return self.offset_bytes + self.size_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryPlan:
+    """The arena: buffers with offsets, and for every layer the buffer that holds its output."""
+
+    arena_bytes: int
+    buffers: tuple[Buffer, ...]
+    buffer_of: dict[str, str]  # layer -> buffer; an alias shares its input's
+
+    def offset(self, layer: str) -> int:
+        """Offset of a layer's output in bytes."""
+        return self._buffer(self.buffer_of[layer]).offset_bytes
+
+    def scratch_offset(self, layer: str) -> int:
+        """Offset of a layer's working memory in bytes."""
+        return self._buffer(layer + SCRATCH).offset_bytes
+
+    def _buffer(self, name: str) -> Buffer:
+        return next(buffer for buffer in self.buffers if buffer.name == name)
+
+
+def plan_memory(net: QuantNet) -> MemoryPlan:
+    """Places buffers greedily, largest first, each at the lowest offset that is free.
+
+    The image is the caller's and is not in the arena. A layer's inputs stay alive while it runs.
+    """
+    lifetimes, buffer_of = _lifetimes(net)
+    placed: list[Buffer] = []
+    for buffer in sorted(lifetimes, key=lambda b: (-b.size_bytes, b.first, b.name)):
+        placed.append(_place(buffer, [other for other in placed if other.lives_with(buffer)]))
+    arena_bytes = max(_aligned(buffer.end_bytes) for buffer in placed)
+    order = sorted(placed, key=lambda b: (b.first, b.name))
+    plan = MemoryPlan(arena_bytes=arena_bytes, buffers=tuple(order), buffer_of=buffer_of)
+    check_plan(plan)
+    return plan
+
+
+def check_plan(plan: MemoryPlan) -> None:
+    """Raises GateBreach if two live buffers overlap, or one is misaligned or leaves the arena."""
+    faults = []
+    for i, one in enumerate(plan.buffers):
+        if one.offset_bytes % ALIGNMENT_BYTES:
+            faults.append(HvError(f"offset {one.offset_bytes} is not aligned", where=one.name))
+        if one.offset_bytes < 0 or one.end_bytes > plan.arena_bytes:
+            faults.append(HvError("the buffer leaves the arena", where=one.name))
+        for other in plan.buffers[i + 1 :]:
+            apart = (
+                one.end_bytes <= other.offset_bytes or other.end_bytes <= one.offset_bytes
+            )
+            if one.lives_with(other) and not apart:
+                faults.append(HvError(f"overlaps {other.name} while both live", where=one.name))
+    if faults:
+        raise GateBreach("memory plan", tuple(faults))
+
+
+def _lifetimes(net: QuantNet) -> tuple[list[Buffer], dict[str, str]]:
+    buffer_of: dict[str, str] = {}
+    for layer in net.layers:
+        source = layer.inputs[0]
+        aliases = layer.op.is_alias and source != IMAGE
+        buffer_of[layer.name] = buffer_of[source] if aliases else layer.name
+    last = {}
+    for step, layer in enumerate(net.layers):
+        last[buffer_of[layer.name]] = step
+        for name in layer.inputs:
+            if name != IMAGE:
+                last[buffer_of[name]] = step
+    last[buffer_of[net.layers[-1].name]] = len(net.layers)  # the caller reads the verdict
+    buffers = []
+    for step, layer in enumerate(net.layers):
+        if buffer_of[layer.name] == layer.name:
+            size = int(np.prod(layer.output_shape)) * (1 if layer.op.output_dtype == "int8" else 4)
+            buffers.append(
+                Buffer(name=layer.name, size_bytes=size, first=step, last=last[layer.name])
+            )
+        scratch = layer.op.scratch_bytes(layer.input_shapes)
+        if scratch:
+            name = layer.name + SCRATCH
+            buffers.append(Buffer(name=name, size_bytes=scratch, first=step, last=step))
+    return buffers, buffer_of
+
+
+def _place(buffer: Buffer, neighbours: list[Buffer]) -> Buffer:
+    offset = 0
+    for other in sorted(neighbours, key=lambda b: b.offset_bytes):
+        if offset + buffer.size_bytes <= other.offset_bytes:
+            break
+        offset = max(offset, _aligned(other.end_bytes))
+    return Buffer(
+        name=buffer.name,
+        size_bytes=buffer.size_bytes,
+        first=buffer.first,
+        last=buffer.last,
+        offset_bytes=offset,
+    )
+
+
+def _aligned(size_bytes: int) -> int:
+    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES

@@ -1,0 +1,80 @@
+"""The processors code is made for. A target is a core, not a board."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from codegen.errors import HvError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A processor core.
+
+    Attributes:
+        name: what users type.
+        summary: one line for `hvcodegen targets`.
+        gcc_flags: core selection for arm-none-eabi-gcc.
+        zig_flags: the same for `zig cc`.
+        features: what kernels may choose by: "dsp" (SMLAD and friends), "mve".
+        board: the emulated board that runs it, or None.
+    """
+
+    name: str
+    summary: str
+    gcc_flags: tuple[str, ...]
+    zig_flags: tuple[str, ...]
+    features: frozenset[str]
+    board: str | None
+
+
+def _cortex_m(
+    core: str,
+    summary: str,
+    board: str,
+    *,
+    fpu: str = "",
+    features: tuple[str, ...] = (),
+) -> Target:
+    float_abi = ("-mfloat-abi=hard", f"-mfpu={fpu}") if fpu else ("-mfloat-abi=soft",)
+    triple = "thumb-freestanding-eabihf" if fpu else "thumb-freestanding-eabi"
+    cpu = core.replace("-", "_")
+    return Target(
+        name=core,
+        summary=summary,
+        gcc_flags=(f"-mcpu={core}", "-mthumb", *float_abi),
+        zig_flags=("-target", triple, f"-mcpu={cpu}"),
+        features=frozenset(features),
+        board=board,
+    )
+
+
+TARGETS: tuple[Target, ...] = (
+    _cortex_m("cortex-m0", "ARMv6-M, 32-bit multiply, no long multiply", "microbit"),
+    _cortex_m("cortex-m3", "ARMv7-M, long multiply", "mps2-an385"),
+    _cortex_m(
+        "cortex-m4",
+        "ARMv7E-M, DSP, single-precision FPU",
+        "mps2-an386",
+        fpu="fpv4-sp-d16",
+        features=("dsp",),
+    ),
+    _cortex_m(
+        "cortex-m7", "ARMv7E-M, DSP, dual issue", "mps2-an500", fpu="fpv5-d16", features=("dsp",)
+    ),
+    _cortex_m(
+        "cortex-m33", "ARMv8-M, DSP, FPU", "mps2-an505", fpu="fpv5-sp-d16", features=("dsp",)
+    ),
+)
+
+
+def find_target(name: str) -> Target:
+    """The target of that name, or an error that suggests the nearest ones."""
+    for target in TARGETS:
+        if target.name == name:
+            return target
+    names = [target.name for target in TARGETS]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise HvError(f"unknown target {name!r}", hint=f"{hint}known: {', '.join(names)}")

@@ -1,0 +1,52 @@
+/* hv_simulator.c: loops over images, so that Python calls C once and not once an image. */
+#include "hv_simulator.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *hv_simulator_abi(void)
+{
+    return HV_MODEL_ABI;
+}
+
+uint32_t hv_simulator_person_bytes(void)
+{
+    return (uint32_t)sizeof(hv_model_person_t);
+}
+
+const void *hv_simulator_person(void)
+{
+    return HV_MODEL_PERSON;
+}
+
+int32_t hv_simulator_run(const void *person, const uint8_t images[], uint32_t count,
+                         uint8_t arena[HV_MODEL_ARENA_BYTES], hv_result_t results[])
+{
+    for (uint32_t i = 0u; i < count; i++) {
+        const uint8_t *const image = &images[(size_t)i * HV_MODEL_IMAGE_BYTES];
+        const hv_status_t status = hv_model_run(person, image, arena, &results[i]);
+        if (status != HV_OK) {
+            return (int32_t)status;
+        }
+    }
+    return (int32_t)HV_OK;
+}
+
+int32_t hv_simulator_trace(const void *person, const uint8_t images[], uint32_t count,
+                           uint8_t arena[HV_MODEL_ARENA_BYTES], uint8_t tensors[])
+{
+    size_t written_bytes = 0u;
+    for (uint32_t i = 0u; i < count; i++) {
+        const uint8_t *const image = &images[(size_t)i * HV_MODEL_IMAGE_BYTES];
+        for (uint32_t layer = 0u; layer < HV_MODEL_LAYERS; layer++) {
+            const hv_status_t status = hv_model_layer(layer, person, image, arena);
+            if (status != HV_OK) {
+                return (int32_t)status;
+            }
+            const hv_tensor_t tensor = hv_model_tensors[layer];
+            (void)memcpy(&tensors[written_bytes], &arena[tensor.offset_bytes], tensor.size_bytes);
+            written_bytes += tensor.size_bytes;
+        }
+    }
+    return (int32_t)HV_OK;
+}

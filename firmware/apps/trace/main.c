@@ -1,0 +1,145 @@
+/* trace: runs the generated kernel layer by layer and writes down every tensor it produces.
+ *
+ * Reads images.bin (whole images, one after another), writes trace.bin (hv_trace.h). Each image is then run
+ * a second time in one call: the traced code must be the shipped code, so both must give the same result. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "hv_exit.h"
+#include "hv_model.h"
+#include "hv_semihosting.h"
+#include "hv_stack.h"
+#include "hv_trace.h"
+
+_Static_assert(sizeof(HV_MODEL_ABI) == HV_TRACE_ABI_CHARACTERS + 1u, "the ABI hash has 64 characters");
+
+static _Alignas(HV_MODEL_ARENA_ALIGNMENT) __attribute__((section(".arena"))) uint8_t arena[HV_MODEL_ARENA_BYTES];
+static uint8_t image[HV_MODEL_IMAGE_BYTES];
+
+/* The file being written, and what its trailer will say. */
+typedef struct {
+    hv_file_t file;
+    uint32_t records;
+    uint32_t crc32;
+} writer_t;
+
+static bool write_bytes(writer_t *writer, const void *bytes, uint32_t size_bytes)
+{
+    writer->crc32 = hv_trace_crc32(writer->crc32, bytes, size_bytes);
+    return hv_file_write(writer->file, bytes, size_bytes);
+}
+
+static bool write_header(writer_t *writer, uint32_t images)
+{
+    hv_trace_header_t header = {
+        .magic = HV_TRACE_MAGIC,
+        .version = HV_TRACE_VERSION,
+        .images = images,
+        .layers = HV_MODEL_LAYERS,
+        .image_bytes = HV_MODEL_IMAGE_BYTES,
+    };
+    (void)memcpy(header.abi, HV_MODEL_ABI, HV_TRACE_ABI_CHARACTERS);
+    return write_bytes(writer, &header, (uint32_t)sizeof(header));
+}
+
+static bool write_tensor(writer_t *writer, uint32_t image_number, uint32_t layer)
+{
+    const hv_tensor_t tensor = hv_model_tensors[layer];
+    const hv_trace_record_t record = {image_number, layer, tensor.size_bytes};
+    writer->records++;
+    return write_bytes(writer, &record, (uint32_t)sizeof(record)) &&
+           write_bytes(writer, &arena[tensor.offset_bytes], tensor.size_bytes);
+}
+
+static bool write_trailer(writer_t *writer)
+{
+    hv_trace_trailer_t trailer = {
+        .magic = HV_TRACE_END,
+        .records = writer->records,
+        .stack_used_bytes = hv_stack_used_bytes(),
+    };
+    const uint32_t size_before_crc = (uint32_t)(sizeof(trailer) - sizeof(trailer.crc32));
+    trailer.crc32 = hv_trace_crc32(writer->crc32, (const uint8_t *)&trailer, size_before_crc);
+    return hv_file_write(writer->file, &trailer, (uint32_t)sizeof(trailer));
+}
+
+/* Runs the layers one by one and writes each one's tensor before the next may overwrite it. */
+static hv_exit_t trace_layers(writer_t *writer, uint32_t image_number)
+{
+    for (uint32_t layer = 0u; layer < HV_MODEL_LAYERS; layer++) {
+        if (hv_model_layer(layer, HV_MODEL_PERSON, image, arena) != HV_OK) {
+            return HV_EXIT_KERNEL_REFUSED;
+        }
+        if (!write_tensor(writer, image_number, layer)) {
+            return HV_EXIT_OUTPUT_WRITE;
+        }
+    }
+    return HV_EXIT_DONE;
+}
+
+/* Must follow trace_layers: the last layer's tensor in the arena is the result to compare with. */
+static hv_exit_t check_whole_run(void)
+{
+    hv_result_t layer_by_layer;
+    hv_result_t whole;
+    const hv_tensor_t decision = hv_model_tensors[HV_MODEL_LAYERS - 1u];
+    (void)memcpy(&layer_by_layer, &arena[decision.offset_bytes], sizeof(layer_by_layer));
+    if (hv_model_run(HV_MODEL_PERSON, image, arena, &whole) != HV_OK) {
+        return HV_EXIT_KERNEL_REFUSED;
+    }
+    if (memcmp(&whole, &layer_by_layer, sizeof(whole)) != 0) {
+        return HV_EXIT_RUN_DIFFERS;
+    }
+    return HV_EXIT_DONE;
+}
+
+static hv_exit_t trace_images(hv_file_t input, writer_t *writer, uint32_t images)
+{
+    for (uint32_t image_number = 0u; image_number < images; image_number++) {
+        if (!hv_file_read(input, image, HV_MODEL_IMAGE_BYTES)) {
+            return HV_EXIT_INPUT_READ;
+        }
+        hv_exit_t outcome = trace_layers(writer, image_number);
+        if (outcome == HV_EXIT_DONE) {
+            outcome = check_whole_run();
+        }
+        if (outcome != HV_EXIT_DONE) {
+            return outcome;
+        }
+    }
+    return HV_EXIT_DONE;
+}
+
+static hv_exit_t write_trace(hv_file_t input, hv_file_t output, uint32_t images)
+{
+    writer_t writer = {.file = output, .records = 0u, .crc32 = HV_TRACE_CRC32_START};
+    if (!write_header(&writer, images)) {
+        return HV_EXIT_OUTPUT_WRITE;
+    }
+    const hv_exit_t outcome = trace_images(input, &writer, images);
+    if (outcome != HV_EXIT_DONE) {
+        return outcome;
+    }
+    return write_trailer(&writer) ? HV_EXIT_DONE : HV_EXIT_OUTPUT_WRITE;
+}
+
+int main(void)
+{
+    const hv_file_t input = hv_file_open_to_read("images.bin");
+    if (input < 0) {
+        return (int)HV_EXIT_INPUT_MISSING;
+    }
+    const int32_t input_bytes = hv_file_length_bytes(input);
+    if ((input_bytes <= 0) || (((uint32_t)input_bytes % HV_MODEL_IMAGE_BYTES) != 0u)) {
+        return (int)HV_EXIT_INPUT_SIZE;
+    }
+    const hv_file_t output = hv_file_open_to_write("trace.bin");
+    if (output < 0) {
+        return (int)HV_EXIT_OUTPUT_WRITE;
+    }
+    const hv_exit_t outcome = write_trace(input, output, (uint32_t)input_bytes / HV_MODEL_IMAGE_BYTES);
+    hv_file_close(input);
+    hv_file_close(output);
+    return (int)outcome;
+}

@@ -1,0 +1,151 @@
+"""Boards: one folder each under firmware/boards, described by its board.toml and nowhere else."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codegen.errors import HvError
+from codegen.resources import resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """One memory of a board.
+
+    Attributes:
+        origin: address of its first byte.
+        size_bytes: how much the board has.
+        budget_bytes: how much of it the firmware may use.
+    """
+
+    origin: int
+    size_bytes: int
+    budget_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board, as board.toml describes it.
+
+    Attributes:
+        name: its folder's name.
+        target: name of the codegen target that its core is.
+        clock_hz: core clock, in hertz.
+        stack_bytes: stack reserved by the linker.
+        flash: where code and weights lie.
+        ram: where the stack, variables and the arena lie.
+        emulators: emulator name -> what that emulator calls this board.
+    """
+
+    name: str
+    target: str
+    clock_hz: int
+    stack_bytes: int
+    flash: Memory
+    ram: Memory
+    emulators: Mapping[str, str]
+
+
+def board_names() -> tuple[str, ...]:
+    """Returns the names of all boards, sorted."""
+    return tuple(sorted(path.parent.name for path in _boards_folder().glob("*/board.toml")))
+
+
+def load_board(name: str) -> Board:
+    """Reads a board's description.
+
+    Raises:
+        HvError: there is no such board, or its board.toml is not as it should be.
+    """
+    path = _boards_folder() / name / "board.toml"
+    if name not in board_names():
+        raise HvError(
+            f"there is no board called {name!r}", hint=f"choose one of {', '.join(board_names())}"
+        )
+    return parse_board(name, path.read_text(encoding="utf-8"), where=str(path))
+
+
+def parse_board(name: str, text: str, *, where: str) -> Board:
+    """Turns the text of a board.toml into a Board.
+
+    Raises:
+        HvError: not TOML, or a key that is missing, unknown or of the wrong type.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HvError(f"not valid TOML: {error}", where=where) from error
+    table = _Table(data, where)
+    board = Board(
+        name=name,
+        target=table.take("target", str),
+        clock_hz=table.take("clock_hz", int),
+        stack_bytes=table.take("stack_bytes", int),
+        flash=_memory(table.take("flash", dict), f"{where}, [flash]"),
+        ram=_memory(table.take("ram", dict), f"{where}, [ram]"),
+        emulators=_emulators(table.take("emulators", dict, default={}), f"{where}, [emulators]"),
+    )
+    table.refuse_rest()
+    return board
+
+
+def linker_script(board: Board) -> str:
+    """Returns the whole linker script: the board's memories, then firmware/startup/sections.ld."""
+    sections = (resource("firmware") / "startup" / "sections.ld").read_text(encoding="utf-8")
+    return f"""/* Written by host_tools/boards.py from firmware/boards/{board.name}/board.toml. */
+MEMORY
+{{
+    FLASH (rx) : ORIGIN = {board.flash.origin:#010x}, LENGTH = {board.flash.size_bytes}
+    RAM (rwx) : ORIGIN = {board.ram.origin:#010x}, LENGTH = {board.ram.size_bytes}
+}}
+
+hv_stack_bytes = {board.stack_bytes};
+hv_flash_budget_bytes = {board.flash.budget_bytes};
+hv_ram_budget_bytes = {board.ram.budget_bytes};
+
+{sections}"""
+
+
+class _Table:
+    """A TOML table that is read key by key and must be empty at the end."""
+
+    def __init__(self, data: Mapping[str, Any], where: str) -> None:
+        self._rest = dict(data)
+        self._where = where
+
+    def take(self, key: str, kind: type, default: Any = None) -> Any:  # noqa: ANN401
+        value = self._rest.pop(key, default)
+        if value is None:
+            raise HvError(f"{key} is missing", where=self._where)
+        if type(value) is not kind:
+            raise HvError(f"{key} must be of type {kind.__name__}: {value!r}", where=self._where)
+        return value
+
+    def refuse_rest(self) -> None:
+        if self._rest:
+            raise HvError(f"unknown keys: {', '.join(sorted(self._rest))}", where=self._where)
+
+
+def _memory(data: Mapping[str, Any], where: str) -> Memory:
+    table = _Table(data, where)
+    size_bytes = table.take("size_bytes", int)
+    memory = Memory(
+        origin=table.take("origin", int),
+        size_bytes=size_bytes,
+        budget_bytes=table.take("budget_bytes", int, default=size_bytes),
+    )
+    table.refuse_rest()
+    return memory
+
+
+def _emulators(data: Mapping[str, Any], where: str) -> Mapping[str, str]:
+    table = _Table(data, where)
+    return {key: table.take(key, str) for key in sorted(data)}
+
+
+def _boards_folder() -> Path:
+    return resource("firmware") / "boards"

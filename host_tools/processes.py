@@ -1,0 +1,72 @@
+"""Runs other programs: never through a shell, never with a keyboard, never without a time limit."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegen.errors import HvError, ProgramMissing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What a program left behind.
+
+    Attributes:
+        exit_code: its exit status; negative for the signal that ended it.
+        output: standard output and standard error, in the order they came, as text.
+    """
+
+    exit_code: int
+    output: str
+
+
+def run_program(
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    hint: str = "",
+) -> Finished:
+    """Runs one program to its end.
+
+    Args:
+        argv: the program and its arguments, exactly as passed on.
+        timeout_s: wall-clock limit in seconds; the program is killed when it is reached.
+        folder: its working folder.
+        environment: variables added to this process's own.
+        hint: how to install the program, told when it is missing.
+
+    Raises:
+        ProgramMissing: there is no such program.
+        HvError: the time limit was reached.
+    """
+    try:
+        finished = subprocess.run(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            timeout=timeout_s,
+            check=False,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise ProgramMissing(
+            f"cannot run {argv[0]}: {error.strerror}", where=shlex.join(argv), hint=hint
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise HvError(
+            f"{Path(argv[0]).name} did not finish within {timeout_s:g} seconds",
+            where=shlex.join(argv),
+            hint="allow more time, or fewer images",
+        ) from error
+    return Finished(
+        exit_code=finished.returncode, output=finished.stdout.decode("utf-8", errors="replace")
+    )
