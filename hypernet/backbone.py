@@ -1,0 +1,106 @@
+"""What a face encoder (h_bb) offers, whichever network is behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+CROP_PX = 64
+"""Side of the square crop that f sees, in pixels."""
+
+Image = NDArray[np.uint8]
+Embedding = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A rectangle in pixels of the photograph; may reach over its edge.
+
+    Attributes:
+        left: first column.
+        top: first row.
+        width: columns.
+        height: rows.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Column and row of the middle, in pixels."""
+        return self.left + self.width / 2, self.top + self.height / 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Face:
+    """One face found in a photograph, upright and cut out.
+
+    Attributes:
+        box: where the detector saw it.
+        score: the detector's confidence; comparable within one encoder only.
+        chip: uint8 [128, 128, 3], RGB, aligned; `crop` is its 2x2 area mean.
+        crop: uint8 [64, 64, 3], RGB, what f sees.
+        encoder_chip: uint8 [S, S, 3], RGB, what the encoder's own network sees.
+    """
+
+    box: Box
+    score: float
+    chip: Image
+    crop: Image
+    encoder_chip: Image
+
+
+class FaceEncoder(Protocol):
+    """Finds faces and describes them. dlib's today; an ONNX network can take its place."""
+
+    @property
+    def name(self) -> str:
+        """Detector, alignment and network together; a checkpoint serves one of them only."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Length D of an embedding."""
+        ...
+
+    def faces(self, image: Image, *, weak: bool = False) -> list[Face]:
+        """Finds every face of a photograph, uint8 [H, W, 3] RGB; best score first.
+
+        `weak` also takes what the detector is not sure of: for labelled collections only.
+        """
+        ...
+
+    def embed(self, face: Face) -> Embedding:
+        """Describes one face: float32 [D]. Costly, so it is asked for, not computed ahead."""
+        ...
+
+
+def shrink_chip(chip: Image) -> Image:
+    """Halves a chip by the mean of 2x2 pixels, half rounded up.
+
+    The firmware's camera path can do the same in integers, so it is fixed here.
+
+    Args:
+        chip: uint8 [2H, 2W, 3].
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    wide = chip.astype(np.uint16)
+    total = wide[0::2, 0::2] + wide[0::2, 1::2] + wide[1::2, 0::2] + wide[1::2, 1::2]
+    return ((total + 2) // 4).astype(np.uint8)
+
+
+def shrink_chips(chips: Image) -> Image:
+    """Does `shrink_chip` for many: uint8 [N, 2H, 2W, 3] to uint8 [N, H, W, 3]."""
+    count, height, width, channels = chips.shape
+    crops = np.empty((count, height // 2, width // 2, channels), np.uint8)
+    for index, chip in enumerate(chips):
+        crops[index] = shrink_chip(chip)
+    return crops

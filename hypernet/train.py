@@ -1,0 +1,481 @@
+"""Training, read top to bottom: distil, then optionally generate, then calibrate.
+
+distil     teaches one body of f's shape to say what the encoder says (no labels needed);
+generate   trains h_gen on the paper's matrix: every verifier of a batch sees every image;
+calibrate  observes activation ranges and chooses the threshold.
+
+Nothing is written here; `checkpoint.save_checkpoint` writes the result whole or not at all, so an
+interrupted training leaves no trace.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codegen.errors import HvError
+from codegen.nets import Architecture, float_forward
+from hypernet.augment import Augmentation, training_images
+from hypernet.backbone import shrink_chips
+from hypernet.checkpoint import Checkpoint, state_of
+from hypernet.data import NOT_FOUND, FaceTable, Pairs
+from hypernet.evaluate import roc_auc, threshold_at
+from hypernet.generator import FilmGenerator, Generator, LastLayerGenerator, Theta
+from hypernet.kcs import (
+    People,
+    cluster_centres,
+    draw_images,
+    group_people,
+    neighbours,
+    random_people,
+)
+from hypernet.losses import DistillationWeights, distillation_loss, matrix_loss, norm_penalty
+from hypernet.scores import float_scores, unit_directions
+from hypernet.verifier import Verifier, head_layer, to_real
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilPlan:
+    """How the body is distilled."""
+
+    steps: int = 5000
+    batch: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    warm_up_steps: int = 100
+    average: float = 0.998
+    weights: DistillationWeights = field(default_factory=DistillationWeights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratePlan:
+    """How h_gen is trained.
+
+    Attributes:
+        steps: batches; 0 skips the stage and keeps the last-layer generator.
+        people: identities in a batch, B.
+        each: images per identity, n.
+        easy_share: share of the steps, at the start, with people drawn at random; then KCS.
+        clusters: centres of KCS.
+        learning_rate: of the maps from the embedding.
+        body_learning_rate: of what everybody shares.
+        penalty: weight of the norm of the generated numbers.
+        logit_scale: logits are scale * (cosine - centre) at the start; both are trained.
+        logit_centre: see logit_scale.
+        average: decay of the moving average.
+    """
+
+    steps: int = 0
+    people: int = 16
+    each: int = 2
+    easy_share: float = 0.3
+    clusters: int = 64
+    learning_rate: float = 1e-3
+    body_learning_rate: float = 2e-4
+    penalty: float = 1e-3
+    logit_scale: float = 16.0
+    logit_centre: float = 0.35
+    average: float = 0.98
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that decides a training's result, beside the data.
+
+    Attributes:
+        name: of the checkpoint.
+        seed: of all randomness; the same plan, data and machine give the same weights.
+        train_folds: whose people are learnt from.
+        watch_folds: whose pairs the training curve is measured on; never learnt from.
+        watch_every: steps between two points of the curve.
+        false_accept_rate: at which the threshold is chosen, on pairs of train_folds.
+    """
+
+    name: str
+    seed: int = 0
+    train_folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    watch_folds: tuple[int, ...] = (9,)
+    watch_every: int = 500
+    false_accept_rate: float = 0.01
+    distil: DistilPlan = field(default_factory=DistilPlan)
+    generate: GeneratePlan = field(default_factory=GeneratePlan)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a training tells while it runs; `auc` only where the curve has a point."""
+
+    stage: str
+    step: int
+    steps: int
+    loss: float
+    auc: float | None
+
+
+Module = TypeVar("Module", bound=nn.Module)
+Report = Callable[[Step], None]
+
+
+def train(
+    table: FaceTable,
+    pairs: Pairs,
+    architecture: Architecture,
+    plan: Plan,
+    *,
+    encoder: str,
+    report: Report,
+    start: Checkpoint | None = None,
+) -> Checkpoint:
+    """Trains a hypernetwork.
+
+    Args:
+        table: photographs with embeddings, all folds.
+        pairs: of that table.
+        architecture: of f. Where its body is personal, plan.generate.steps should not be 0.
+        plan: how.
+        encoder: name of the face encoder that made the embeddings.
+        report: told after every step.
+        start: a distilled checkpoint of the same body; skips the first stage.
+
+    Returns:
+        The checkpoint; its card holds the training, not yet the measured results.
+
+    Raises:
+        HvError: too little data, or the loss is no longer finite.
+    """
+    learnt = table.select(np.isin(table.folds, plan.train_folds) & (table.found != NOT_FOUND))
+    if len(learnt.files) < plan.distil.batch:
+        raise HvError(
+            f"{len(learnt.files)} photographs to learn from, at least {plan.distil.batch} needed",
+            where=f"folds {plan.train_folds}",
+        )
+    curve = Curve(table, pairs, plan, report)
+    generator: Generator
+    if start is None:
+        generator = distil(learnt, architecture, plan, curve)
+    else:
+        begun = start.build()
+        generator = LastLayerGenerator(
+            architecture, begun.shared_body(), begun.projection.detach(), begun.mean
+        )
+    if plan.generate.steps:
+        generator = generate(learnt, generator, plan, curve)
+    return calibrate(learnt, pairs, table, generator, plan, curve, encoder=encoder)
+
+
+class Curve:
+    """Reports every step and measures the AUC on pairs that are never learnt from."""
+
+    def __init__(self, table: FaceTable, pairs: Pairs, plan: Plan, report: Report) -> None:
+        """Selects the watched pairs."""
+        found = table.found != NOT_FOUND
+        watched = np.isin(pairs.folds, plan.watch_folds) & found[pairs.first] & found[pairs.second]
+        self._pairs = pairs.select(watched)
+        self._table = table
+        self._every = plan.watch_every
+        self._report = report
+        self.points: list[dict[str, float | int | str]] = []
+
+    def tell(
+        self, stage: str, step: int, steps: int, loss: Tensor, now: Callable[[], Generator]
+    ) -> None:
+        """Reports step `step` of `steps`; `now` makes the generator as it stands."""
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise HvError(
+                "the loss is no longer finite",
+                where=f"{stage}, step {step}",
+                hint="lower the learning rate",
+            )
+        auc = None
+        if len(self._pairs.same) and (step % self._every == 0 or step == steps):
+            score = float_scores(now(), self._table)
+            auc = roc_auc(score(self._pairs.first, self._pairs.second), self._pairs.same)
+            self.points.append(
+                {"stage": stage, "step": step, "loss": round(value, 4), "auc": round(auc, 4)}
+            )
+        self._report(Step(stage=stage, step=step, steps=steps, loss=value, auc=auc))
+
+
+def distil(
+    learnt: FaceTable, architecture: Architecture, plan: Plan, curve: Curve
+) -> LastLayerGenerator:
+    """Stage 1: one body for everybody, and P that maps its features to embeddings.
+
+    Args:
+        learnt: photographs to learn from, all with a face.
+        architecture: of f.
+        plan: how.
+        curve: told after every step.
+
+    Returns:
+        A working hypernetwork: the body's weights are shared, the last layer is P^T e.
+    """
+    how = plan.distil
+    rng = torch.Generator().manual_seed(plan.seed)
+    chips = torch.from_numpy(learnt.chips)
+    person = torch.from_numpy(learnt.person_numbers())
+    mean = torch.from_numpy(learnt.embeddings.mean(axis=0))
+    target = F.normalize(torch.from_numpy(learnt.embeddings) - mean, dim=1)
+    student = Student(Verifier(architecture, seed=plan.seed), target.shape[1], rng)
+    average = MovingAverage(student, how.average)
+    optimiser = _adamw(student, how)
+    schedule = _schedule(optimiser, how.steps, how.warm_up_steps)
+
+    def now() -> LastLayerGenerator:
+        best = average.module
+        return LastLayerGenerator(
+            architecture, best.verifier.fold(), best.projection.detach(), mean
+        )
+
+    for step, rows in enumerate(_shuffled(len(chips), how.batch, how.steps, rng), start=1):
+        images = training_images(chips[rows], plan.augmentation, architecture.image.scale, rng)
+        loss = distillation_loss(
+            student(images), target[rows], person[rows], student.projection, how.weights
+        )
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+        average.update(student)
+        curve.tell("distil", step, how.steps, loss, now)
+    return now()
+
+
+class Student(nn.Module):
+    """A body and the map P from its features to embeddings."""
+
+    def __init__(self, verifier: Verifier, dimensions: int, rng: torch.Generator) -> None:
+        """P starts with orthonormal rows."""
+        super().__init__()
+        self.verifier = verifier
+        self.projection = nn.Parameter(torch.empty(dimensions, verifier.feature_count))
+        nn.init.orthogonal_(self.projection, generator=rng)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """P h / |h|: float [N, D]; its product with e is the device's score."""
+        return F.normalize(self.verifier(images), dim=1) @ self.projection.T
+
+
+def generate(learnt: FaceTable, start: Generator, plan: Plan, curve: Curve) -> FilmGenerator:
+    """Stage 2: h_gen learns to change every layer for every person (paper, section 3).
+
+    A batch holds n images of each of B people; each enrols, and sees all of them.
+
+    Args:
+        learnt: photographs to learn from, all with a face.
+        start: a distilled hypernetwork.
+        plan: how.
+        curve: told after every step.
+
+    Returns:
+        The generator; everything it makes is personal.
+    """
+    how = plan.generate
+    architecture = start.architecture
+    rng = torch.Generator().manual_seed(plan.seed + 1)
+    chips = torch.from_numpy(learnt.chips)
+    person = torch.from_numpy(learnt.person_numbers())
+    directions = unit_directions(start, learnt.embeddings)
+    generator = FilmGenerator(
+        architecture, start.shared_body(), start.projection.detach(), start.mean
+    )
+    logit = nn.ParameterList(
+        [nn.Parameter(torch.tensor(value)) for value in (how.logit_scale, how.logit_centre)]
+    )
+    average = MovingAverage(generator, how.average)
+    film, shared = [generator.film], [generator.projection, *generator.body.values(), *logit]
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": film, "lr": how.learning_rate},
+            {"params": shared, "lr": how.body_learning_rate},
+        ],
+        weight_decay=0.0,
+    )
+    schedule = _schedule(optimiser, how.steps, max(how.steps // 20, 1))
+    batches = _face_batches(group_people(person.numpy(), directions.numpy()), plan)
+    for step, drawn in enumerate(batches, start=1):
+        rows = torch.from_numpy(drawn)
+        images = training_images(chips[rows], plan.augmentation, architecture.image.scale, rng)
+        thetas = [generator(direction) for direction in directions[rows]]
+        scores = torch.stack([cosines(architecture, theta, images) for theta in thetas])
+        same = person[rows][:, None] == person[rows][None]
+        loss = matrix_loss(logit[0] * (scores - logit[1]), same)
+        loss = loss + how.penalty * torch.stack([norm_penalty(theta) for theta in thetas]).mean()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        _keep_slopes(generator)
+        average.update(generator)
+        curve.tell("generate", step, how.steps, loss, lambda: average.module)
+    return average.module
+
+
+def cosines(architecture: Architecture, theta: Theta, images: Tensor) -> Tensor:
+    """One verifier's scores w.h / (|w| |h|), differentiable: float [N]."""
+    head = head_layer(architecture)
+    values = float_forward(architecture, theta, images)
+    length = values[head.inputs[0]].norm(dim=1) * theta[f"{head.name}.weight"].norm()
+    scores: Tensor = values[head.name][:, 0] / length.clamp(min=1e-12)
+    return scores
+
+
+def _face_batches(people: People, plan: Plan) -> Iterator[NDArray[np.intp]]:
+    """Rows of every batch: easy ones first, then full of people who look alike."""
+    how = plan.generate
+    rng = np.random.default_rng(plan.seed)
+    centres = cluster_centres(people, clusters=how.clusters, seed=plan.seed)
+    for step in range(how.steps):
+        if step < how.easy_share * how.steps:
+            chosen = random_people(people, count=how.people, rng=rng)
+        else:
+            chosen = neighbours(people, centres, count=how.people, rng=rng)
+        yield draw_images(people, chosen, each=how.each, rng=rng)
+
+
+def calibrate(
+    learnt: FaceTable,
+    pairs: Pairs,
+    table: FaceTable,
+    generator: Generator,
+    plan: Plan,
+    curve: Curve,
+    *,
+    encoder: str,
+) -> Checkpoint:
+    """Stage 3: ranges, threshold, card. Only people of the training folds are looked at."""
+    generator.eval()
+    mine = pairs.select(
+        np.isin(pairs.folds, plan.train_folds)
+        & (table.found[pairs.first] != NOT_FOUND)
+        & (table.found[pairs.second] != NOT_FOUND)
+    )
+    scores = float_scores(generator, table)(mine.first, mine.second)
+    threshold = threshold_at(scores, mine.same, false_accept_rate=plan.false_accept_rate)
+    return Checkpoint(
+        name=plan.name,
+        architecture=generator.architecture,
+        encoder=encoder,
+        generator=generator.kind,
+        tensors=state_of(generator),
+        ranges=observe_ranges(learnt, generator, seed=plan.seed),
+        threshold=round(threshold, 6),
+        card={"plan": asdict(plan), "curve": curve.points},
+    )
+
+
+def observe_ranges(
+    learnt: FaceTable,
+    generator: Generator,
+    *,
+    seed: int,
+    people: int = 128,
+    crops: int = 8,
+    tail: float = 5e-5,
+) -> dict[str, tuple[float, float]]:
+    """Output range of every layer over many persons' networks, without the rarest values.
+
+    Args:
+        learnt: photographs to look at.
+        generator: makes the networks.
+        seed: which persons and crops are drawn.
+        people: networks looked at.
+        crops: photographs shown to each.
+        tail: share of values cut off at either end; int8 spends its steps on the others.
+
+    Returns:
+        By layer name: (lowest, highest), real.
+    """
+    rng = np.random.default_rng(seed)
+    architecture = generator.architecture
+    head = head_layer(architecture)
+    directions = unit_directions(generator, learnt.embeddings)
+    seen: dict[str, list[Tensor]] = {}
+    with torch.no_grad():
+        for row in rng.choice(len(learnt.files), size=people):
+            shown = rng.choice(len(learnt.files), size=crops)
+            images = torch.from_numpy(shrink_chips(learnt.chips[shown]))
+            theta = generator(directions[row])
+            values = float_forward(architecture, theta, to_real(images, architecture))
+            for layer in architecture.layers[: architecture.layers.index(head)]:
+                seen.setdefault(layer.name, []).append(values[layer.name].flatten())
+    return {name: _limits(torch.cat(parts).numpy(), tail) for name, parts in seen.items()}
+
+
+def _limits(values: NDArray[np.float32], tail: float) -> tuple[float, float]:
+    lo, hi = np.quantile(values, [tail, 1 - tail])
+    return round(float(lo), 5), round(float(hi), 5)
+
+
+class MovingAverage(Generic[Module]):
+    """An exponential moving average of a module's numbers: smoother than its last step."""
+
+    def __init__(self, module: Module, decay: float) -> None:
+        """Starts as a copy."""
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self._decay = decay
+        self._updates = 0
+
+    def update(self, module: Module) -> None:
+        """Takes in the module as it stands; the first updates count more."""
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        own = self.module.state_dict()
+        for name, tensor in module.state_dict().items():
+            own[name].lerp_(tensor, 1 - decay)
+
+
+def _shuffled(count: int, batch: int, steps: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Rows of `steps` batches: every photograph once, then again in a new order."""
+    waiting = torch.randperm(count, generator=rng)
+    for _ in range(steps):
+        if len(waiting) < batch:
+            waiting = torch.randperm(count, generator=rng)
+        rows, waiting = waiting[:batch], waiting[batch:]
+        yield rows
+
+
+def _adamw(module: nn.Module, plan: DistilPlan) -> torch.optim.AdamW:
+    """AdamW that lets gains, shifts and slopes be, and decays weights only."""
+    weights = [own for own in module.parameters() if own.dim() > 1]
+    others = [own for own in module.parameters() if own.dim() <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": weights, "weight_decay": plan.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=plan.learning_rate,
+        betas=(0.9, 0.99),
+    )
+
+
+def _schedule(
+    optimiser: torch.optim.Optimizer, steps: int, warm_up: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Linear warm-up, then half a cosine down to 0.2 % of the learning rate."""
+
+    def factor(step: int) -> float:
+        cosine_decay = (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+        return min(1.0, (step + 1) / warm_up) * (cosine_decay + 0.002)
+
+    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+
+
+def _keep_slopes(generator: Generator) -> None:
+    """PReLU slopes stay in [0, 1], as Verifier clamps them."""
+    with torch.no_grad():
+        for name, tensor in generator.body.items():
+            if name.endswith("/slope"):
+                tensor.clamp_(0, 1)
