@@ -62,9 +62,9 @@ def pack(layout: Layout, header: bytes, tensors: Mapping[str, np.ndarray]) -> by
         raise ValueError(f"header of {len(header)} bytes, layout has {layout.header_bytes}")
     parts = [header]
     for member in layout.members:
-        values = tensors[member.tensor]
-        parts.append(np.ascontiguousarray(values, np.dtype(member.spec.dtype).newbyteorder("<")))
-    return b"".join(bytes(part) for part in parts) + bytes(layout.padding_bytes)
+        stored = np.dtype(member.spec.dtype).newbyteorder("<")
+        parts.append(np.ascontiguousarray(tensors[member.tensor], stored).tobytes())
+    return b"".join(parts) + bytes(layout.padding_bytes)
 
 
 def unpack(layout: Layout, payload: bytes) -> tuple[bytes, dict[str, np.ndarray]]:

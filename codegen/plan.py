@@ -78,9 +78,7 @@ def check_plan(plan: MemoryPlan) -> None:
         if one.offset_bytes < 0 or one.end_bytes > plan.arena_bytes:
             faults.append(HvError("the buffer leaves the arena", where=one.name))
         for other in plan.buffers[i + 1 :]:
-            apart = (
-                one.end_bytes <= other.offset_bytes or other.end_bytes <= one.offset_bytes
-            )
+            apart = one.end_bytes <= other.offset_bytes or other.end_bytes <= one.offset_bytes
             if one.lives_with(other) and not apart:
                 faults.append(HvError(f"overlaps {other.name} while both live", where=one.name))
     if faults:

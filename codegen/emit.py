@@ -1,0 +1,240 @@
+"""One step: a person's network becomes a folder that drops into any C project."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codegen import bundle, layout, reference, render
+from codegen.errors import HvError
+from codegen.gates import check_network
+from codegen.lower import Program, lower
+from codegen.nets import QuantNet
+from codegen.ops.mac import MacOp
+from codegen.plan import plan_memory
+from codegen.resources import resource
+from codegen.targets import Target
+
+RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_bundle.h", "hv_types.h")
+RUNTIME_SOURCES = ("hv_bundle.c",)
+VECTOR_SEEDS = (0, 1, 20240601, 2654435769)  # black, white, two pseudo-random images
+KNOWN_ANSWER_SEED = VECTOR_SEEDS[2]
+MANIFEST = "manifest.json"
+MANIFEST_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emission:
+    """A folder in memory: file names and their bytes."""
+
+    program: Program
+    files: Mapping[str, bytes]
+
+
+def emit(net: QuantNet, user: str, target: Target) -> Emission:
+    """Makes the folder: kernel, weights, bundle, known answers, manifest, report.
+
+    Everything depends on the arguments alone: the same input gives the same bytes. The kernel
+    (`hv_<arch>.h`, `hv_<arch>.c`) does not depend on the person.
+
+    Raises:
+        GateBreach: an accumulator is not proved, or a buffer does not fit.
+    """
+    check_network(net)
+    program = lower(net, plan_memory(net), target)
+    tensors = net.tensors()
+    payload = layout.pack(program.person, program.abi[: layout.ABI_BYTES], tensors)
+    vectors = _known_answers(net)
+    bundle_bytes = _bundle(program, payload, vectors)
+    sources = (f"{program.prefix}.c", *RUNTIME_SOURCES)
+    digest = hashlib.sha256(payload).hexdigest()
+    texts = {
+        f"{program.prefix}.h": render.render_kernel_header(program),
+        f"{program.prefix}.c": render.render_kernel(program, tensors),
+        "hv_person.h": render.render_person(program, tensors, digest),
+        "hv_model.h": render.render_model(program),
+        "hv_vectors.h": render.render_vectors(program, vectors),
+        "CMakeLists.txt": render.render_cmake(program, sources),
+        "report.md": render.render_report(program, user, len(bundle_bytes), _bounds(net)),
+    }
+    files = {name: text.encode() for name, text in texts.items()}
+    runtime = resource("firmware") / "runtime"
+    for name in RUNTIME_HEADERS + RUNTIME_SOURCES:
+        files[name] = (runtime / name).read_bytes()
+    files[f"{user}.hvb"] = bundle_bytes
+    files[MANIFEST] = _manifest(program, user, sources, files)
+    return Emission(program=program, files=dict(sorted(files.items())))
+
+
+def vector_image(seed: int, size_bytes: int) -> np.ndarray:
+    """The test image of a seed, uint8 [size_bytes]; its C twin is hv_vector_image()."""
+    if seed in (0, 1):
+        return np.full(size_bytes, 255 * seed, np.uint8)
+    image = np.empty(size_bytes, np.uint8)
+    state = seed
+    for i in range(size_bytes):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF  # Numerical Recipes' generator
+        image[i] = state >> 24
+    return image
+
+
+def write_emission(emission: Emission, folder: Path) -> None:
+    """Writes the folder: all of it, or nothing.
+
+    An existing folder is replaced only if it is empty or holds an earlier emission.
+
+    Raises:
+        HvError: the folder holds something else, or cannot be written.
+    """
+    _check_replaceable(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        for name, data in emission.files.items():
+            (fresh / name).write_bytes(data)
+        fresh.chmod(0o755)
+        _swap(fresh, folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Puts `fresh` in the place of `folder`; the old content leaves only when the new is there."""
+    if not folder.exists():
+        fresh.replace(folder)
+        return
+    old = fresh.with_name(fresh.name + ".old")
+    folder.replace(old)
+    fresh.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_replaceable(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise HvError("the output is not a folder", where=str(folder), hint="choose another -o")
+    try:
+        strangers = {entry.name for entry in folder.iterdir()}
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if not strangers:
+        return
+    try:
+        earlier = json.loads((folder / MANIFEST).read_text())
+        strangers -= {MANIFEST, *earlier["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    if strangers:
+        raise HvError(
+            f"the output folder is not empty: it holds {', '.join(sorted(strangers)[:3])}"
+            + (" and more" if len(strangers) > 3 else ""),
+            where=str(folder),
+            hint="choose another -o, or empty it; only earlier output is replaced",
+        )
+
+
+def _unwritable(folder: Path, error: OSError) -> HvError:
+    return HvError(
+        f"cannot write the output: {error.strerror or error}",
+        where=str(folder),
+        hint="check the permissions and the free space",
+    )
+
+
+def _known_answers(net: QuantNet) -> tuple[render.VectorText, ...]:
+    image = net.arch.image
+    images = np.stack([vector_image(seed, image.size_bytes) for seed in VECTOR_SEEDS])
+    outputs = reference.run(net, images.reshape(-1, *image.shape))
+    verdicts = outputs[net.layers[-1].name]
+    answers = []
+    for index, seed in enumerate(VECTOR_SEEDS):
+        crcs = [zlib.crc32(_little_endian(outputs[layer.name][index])) for layer in net.layers]
+        score, norm_squared, accepted = (int(value) for value in verdicts[index])
+        answers.append(
+            render.VectorText(
+                seed=seed,
+                score=score,
+                norm_squared=norm_squared,
+                accepted=accepted,
+                crc_text=", ".join(f"0x{crc:08x}u" for crc in crcs),
+            )
+        )
+    return tuple(answers)
+
+
+def _little_endian(values: np.ndarray) -> bytes:
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
+
+
+def _bundle(program: Program, payload: bytes, vectors: tuple[render.VectorText, ...]) -> bytes:
+    known = next(vector for vector in vectors if vector.seed == KNOWN_ANSWER_SEED)
+    answer = bundle.KNOWN_ANSWER.pack(known.seed, known.score, known.norm_squared, known.accepted)
+    person_id = hashlib.sha256(b"hvcodegen person" + payload).digest()[:16]
+    return bundle.write_bundle(
+        bundle.Bundle(
+            abi=program.abi,
+            records=(
+                bundle.Record(tag=bundle.TAG_PERSON, payload=person_id),
+                bundle.Record(tag=bundle.TAG_TENSORS, payload=payload),
+                bundle.Record(tag=bundle.TAG_ANSWER, payload=answer),
+            ),
+        )
+    )
+
+
+def _bounds(net: QuantNet) -> dict[str, str]:
+    return {
+        layer.name: str(int(layer.op.accumulator_bounds(layer).max()))
+        if isinstance(layer.op, MacOp)
+        else ""
+        for layer in net.layers
+    }
+
+
+def _manifest(
+    program: Program, user: str, sources: tuple[str, ...], files: Mapping[str, bytes]
+) -> bytes:
+    facts: dict[str, Any] = {
+        "format": MANIFEST_FORMAT,
+        "user": user,
+        "target": program.target.name,
+        "architecture": program.architecture.name,
+        "abi": program.abi.hex(),
+        "image_shape": list(program.architecture.image.shape),
+        "image_bytes": program.architecture.image.size_bytes,
+        "arena_bytes": program.plan.arena_bytes,
+        "person_bytes": program.person.size_bytes,
+        "prefix": program.prefix,
+        "sources": list(sources),
+        "bundle": f"{user}.hvb",
+        "layers": [
+            {
+                "name": step.name,
+                "op": step.kind,
+                "shape": list(step.shape),
+                "dtype": step.dtype,
+                "macs": step.macs,
+                "function": step.function,
+                "offset_bytes": step.offset_bytes,
+                "size_bytes": step.size_bytes,
+            }
+            for step in program.steps
+        ],
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
+    }
+    return (json.dumps(facts, indent=2) + "\n").encode()
