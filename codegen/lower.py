@@ -166,4 +166,4 @@ def _offset_name(upper: str, layer: str) -> str:
 
 
 def _scratch_name(upper: str, layer: str) -> str:
-    return f"{upper}_AT_{layer.upper()}_WINDOW"
+    return f"{upper}_AT_{layer.upper()}_SCRATCH"

@@ -1,4 +1,4 @@
-"""Where results that can always be made again are kept, and how files appear whole or not at all."""
+"""Where results that can be made again are kept, and how files appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def content_hash(parts: Iterable[bytes]) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file that others see either as it was or complete, even when two write it at once."""
+    """Writes a file that others see as it was or complete, even when two write it at once."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:

@@ -71,7 +71,7 @@ def check_exit(code: int, *, where: str) -> None:
 
 def _hint(code: int) -> str:
     if code > Exit.FAULT:
-        return "a stack overflow, or an address outside the board's memories; see stack_bytes in board.toml"
+        return "a stack overflow (see stack_bytes in board.toml) or an address without memory"
     if code == Exit.KERNEL_REFUSED:
-        return "the person's weights, the image and the arena must fit the kernel: emit the folder again"
+        return "person, image and arena must fit the kernel: emit the folder again"
     return ""

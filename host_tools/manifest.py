@@ -110,7 +110,9 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise HvError("not an emitted folder: it has no manifest.json", where=str(folder)) from error
+        raise HvError(
+            "not an emitted folder: it has no manifest.json", where=str(folder)
+        ) from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise HvError(f"cannot read it: {error}", where=str(path), hint=_HINT) from error
     try:
@@ -168,14 +170,16 @@ def _parse_layer(data: Mapping[str, Any]) -> ManifestLayer:
 
 def _check(manifest: Manifest, where: str) -> None:
     if len(manifest.abi) != ABI_CHARACTERS:
-        raise HvError(f"the ABI hash must have {ABI_CHARACTERS} characters", where=where, hint=_HINT)
+        raise HvError(
+            f"the ABI hash must have {ABI_CHARACTERS} characters", where=where, hint=_HINT
+        )
     if not manifest.layers:
         raise HvError("a kernel without layers", where=where, hint=_HINT)
     for layer in manifest.layers:
         expected = int(np.prod(layer.shape, dtype=np.int64)) * layer.dtype.itemsize
         if layer.size_bytes != expected:
             raise HvError(
-                f"{layer.size_bytes} bytes for {layer.shape} of {layer.dtype}, which are {expected}",
+                f"{layer.size_bytes} bytes, but {layer.shape} of {layer.dtype} are {expected}",
                 where=f"{where}, layer {layer.name}",
                 hint=_HINT,
             )

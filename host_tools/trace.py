@@ -129,10 +129,8 @@ def _check_header(data: bytes, manifest: Manifest, where: str) -> int:
     return int(images)
 
 
-def _strip_records(
-    rows: NDArray[np.uint8], manifest: Manifest, where: str
-) -> NDArray[np.uint8]:
-    """Checks the record before each tensor and returns the tensors' bytes, [images, trace_bytes]."""
+def _strip_records(rows: NDArray[np.uint8], manifest: Manifest, where: str) -> NDArray[np.uint8]:
+    """Checks every record and returns the tensors' bytes alone, uint8 [images, trace_bytes]."""
     columns = []
     start = 0
     for index, layer in enumerate(manifest.layers):
@@ -152,7 +150,9 @@ def _strip_records(
 
 def _check_trailer(data: bytes, expected_records: int, where: str) -> int:
     """Returns the stack use in bytes."""
-    magic, records, stack_used_bytes = TRAILER.unpack_from(data, len(data) - TRAILER.size - CRC.size)
+    magic, records, stack_used_bytes = TRAILER.unpack_from(
+        data, len(data) - TRAILER.size - CRC.size
+    )
     if magic != END_MAGIC or records != expected_records:
         raise _refusal(f"its end is not the end of {expected_records} records", where)
     return int(stack_used_bytes)

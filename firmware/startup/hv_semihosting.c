@@ -1,6 +1,8 @@
 /* hv_semihosting.c: the semihosting calls the applications use, and no others. */
 #include "hv_semihosting.h"
 
+#include <string.h>
+
 /* Operation numbers and modes as Arm's semihosting specification names them. */
 #define SYS_OPEN 0x01u
 #define SYS_CLOSE 0x02u
@@ -29,18 +31,9 @@ static uint32_t address_of(const void *pointer)
     return (uint32_t)(uintptr_t)pointer;
 }
 
-static uint32_t text_length(const char *text)
-{
-    uint32_t length = 0u;
-    while (text[length] != '\0') {
-        length++;
-    }
-    return length;
-}
-
 static hv_file_t open_file(const char *path, uint32_t mode)
 {
-    const uint32_t arguments[3] = {address_of(path), mode, text_length(path)};
+    const uint32_t arguments[3] = {address_of(path), mode, (uint32_t)strlen(path)};
     return call_host(SYS_OPEN, arguments);
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "hv_bundle.h"
 #include "hv_exit.h"
 #include "hv_model.h"
 #include "hv_semihosting.h"
@@ -26,7 +27,7 @@ typedef struct {
 
 static bool write_bytes(writer_t *writer, const void *bytes, uint32_t size_bytes)
 {
-    writer->crc32 = hv_trace_crc32(writer->crc32, bytes, size_bytes);
+    writer->crc32 = hv_crc32(writer->crc32, bytes, size_bytes);
     return hv_file_write(writer->file, bytes, size_bytes);
 }
 
@@ -60,7 +61,7 @@ static bool write_trailer(writer_t *writer)
         .stack_used_bytes = hv_stack_used_bytes(),
     };
     const uint32_t size_before_crc = (uint32_t)(sizeof(trailer) - sizeof(trailer.crc32));
-    trailer.crc32 = hv_trace_crc32(writer->crc32, (const uint8_t *)&trailer, size_before_crc);
+    trailer.crc32 = hv_crc32(writer->crc32, (const uint8_t *)&trailer, size_before_crc);
     return hv_file_write(writer->file, &trailer, (uint32_t)sizeof(trailer));
 }
 
@@ -113,7 +114,7 @@ static hv_exit_t trace_images(hv_file_t input, writer_t *writer, uint32_t images
 
 static hv_exit_t write_trace(hv_file_t input, hv_file_t output, uint32_t images)
 {
-    writer_t writer = {.file = output, .records = 0u, .crc32 = HV_TRACE_CRC32_START};
+    writer_t writer = {.file = output, .records = 0u, .crc32 = 0u};
     if (!write_header(&writer, images)) {
         return HV_EXIT_OUTPUT_WRITE;
     }
