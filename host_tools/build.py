@@ -1,0 +1,350 @@
+"""Builds emitted folders: into firmware for a board, or into a library for this machine.
+
+Compilers are called directly, one process for each source and one for the link. What will be run is
+planned first (`plan_firmware`, `plan_library`), so that it can be shown and tested without running.
+The same sources, board and compiler give the same bytes, wherever the folders lie.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegen.errors import HvError
+from codegen.resources import resource
+from codegen.targets import find_target
+from host_tools.boards import Board, linker_script
+from host_tools.cache import cache_folder, content_hash, write_atomically
+from host_tools.manifest import Manifest
+from host_tools.processes import run_program
+from host_tools.sizes import Sizes, measure
+from host_tools.stack import StackBound, stack_bound
+from host_tools.toolchain import Toolchain
+
+COMPILE_TIMEOUT_S = 300.0
+RESET_FUNCTION = "hv_reset"
+
+STANDARD = "-std=c11"
+
+WARNINGS = (
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wundef",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Werror",
+)
+
+FIRMWARE_OPTIMISATION = "-O2"
+
+# The kernel is integer code, whose results no optimisation may change.
+LIBRARY_FLAGS = ("-O3", "-shared", "-fPIC", "-fvisibility=hidden")
+
+FIRMWARE_FLAGS = (
+    STANDARD,
+    *WARNINGS,
+    FIRMWARE_OPTIMISATION,
+    "-g",
+    "-fomit-frame-pointer",
+    "-fno-common",
+    "-ffunction-sections",
+    "-fdata-sections",
+    # nothing here unwinds, and the tables would count as flash
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+)
+
+# A freestanding target turns off zig's knowledge of memcpy, and each 4-byte load becomes a call.
+ZIG_FLAGS = ("-fhosted",)
+GCC_FLAGS = (
+    # reports for stack.py, beside each object
+    "-fcallgraph-info=su,da",
+    # else gcc turns the loop in strlen into a call of strlen
+    "-fno-tree-loop-distribute-patterns",
+)
+
+LINK_FLAGS = ("-Wl,--gc-sections", f"-Wl,--entry={RESET_FUNCTION}", "-Wl,--build-id=none")
+# zig leaves out start files and C library by itself, and brings its own arithmetic library.
+GCC_LINK_FLAGS = ("-nostdlib", "-nostartfiles")
+GCC_LIBRARIES = ("-lgcc",)
+
+_OVERFLOW = re.compile(r"region [`'](\w+)'? overflowed by (\d+) bytes|(hv: [^\n\"]+ budget)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirmwareOrder:
+    """What firmware to build.
+
+    Attributes:
+        app: the application, a folder of firmware/apps.
+        board: what it shall run on.
+        toolchain: what compiles it.
+        manifest: the emitted kernel it uses, or None for an application without one.
+        out: folder for everything the build writes.
+    """
+
+    app: str
+    board: Board
+    toolchain: Toolchain
+    manifest: Manifest | None
+    out: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildPlan:
+    """What a build will run and write.
+
+    Attributes:
+        compile_argvs: one call for each source.
+        link_argv: the last call.
+        result: the file it makes.
+        linker_script: where the linker script must be, and its text; None without one.
+        callgraphs: the call graphs the compiler leaves behind, if it can.
+    """
+
+    compile_argvs: tuple[tuple[str, ...], ...]
+    link_argv: tuple[str, ...]
+    result: Path
+    linker_script: tuple[Path, str] | None = None
+    callgraphs: tuple[Path, ...] = ()
+
+    @property
+    def argvs(self) -> tuple[tuple[str, ...], ...]:
+        """Every call, in order."""
+        return (*self.compile_argvs, self.link_argv)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firmware:
+    """A firmware that was built.
+
+    Attributes:
+        elf: the linked program.
+        order: what it was built from.
+        sizes: where flash and RAM go; None without a kernel.
+        stack: the proved bound; None when the compiler reports no call graph (zig).
+    """
+
+    elf: Path
+    order: FirmwareOrder
+    sizes: Sizes | None
+    stack: StackBound | None
+
+
+def app_names() -> tuple[str, ...]:
+    """Returns the applications that can be built, sorted."""
+    return tuple(sorted(path.parent.name for path in _apps_folder().glob("*/main.c")))
+
+
+def plan_firmware(order: FirmwareOrder) -> BuildPlan:
+    """Returns the calls that build a firmware, and runs none.
+
+    Raises:
+        HvError: unknown application, or a kernel that needs more than the board's core has.
+    """
+    _check_order(order)
+    sources = _firmware_sources(order)
+    objects = tuple(order.out / f"{source.stem}.o" for source in sources)
+    script = order.out / "link.ld"
+    result = order.out / f"{order.app}.elf"
+    compiler = (*order.toolchain.argv, *_target_flags(order))
+    is_zig = order.toolchain.is_zig
+    return BuildPlan(
+        compile_argvs=tuple(
+            (*compiler, *_compile_flags(order), "-c", str(source), "-o", str(path))
+            for source, path in zip(sources, objects, strict=True)
+        ),
+        link_argv=(
+            *compiler,
+            *(() if is_zig else GCC_LINK_FLAGS),
+            *LINK_FLAGS,
+            "-T",
+            str(script),
+            *(str(path) for path in objects),
+            *(() if is_zig else GCC_LIBRARIES),
+            "-o",
+            str(_unfinished(result)),
+        ),
+        result=result,
+        linker_script=(script, linker_script(order.board)),
+        callgraphs=() if is_zig else tuple(path.with_suffix(".ci") for path in objects),
+    )
+
+
+def build_firmware(order: FirmwareOrder) -> Firmware:
+    """Builds a firmware, or leaves none.
+
+    Raises:
+        HvError: the sources do not compile, or the firmware does not fit the board.
+    """
+    plan = plan_firmware(order)
+    order.out.mkdir(parents=True, exist_ok=True)
+    plan.result.unlink(missing_ok=True)
+    if plan.linker_script is not None:
+        path, text = plan.linker_script
+        write_atomically(path, text.encode("utf-8"))
+    for argv in plan.argvs:
+        _compile(argv, order.toolchain, f"{order.app} for {order.board.name}", folder=order.out)
+    _unfinished(plan.result).replace(plan.result)
+    return Firmware(
+        elf=plan.result,
+        order=order,
+        sizes=measure(plan.result, order.manifest.prefix) if order.manifest else None,
+        stack=stack_bound(plan.callgraphs, RESET_FUNCTION) if plan.callgraphs else None,
+    )
+
+
+def plan_library(manifest: Manifest, toolchain: Toolchain, result: Path) -> BuildPlan:
+    """Returns the call that builds an emitted folder as a library of this machine."""
+    simulator = _apps_folder() / "simulator"
+    return BuildPlan(
+        compile_argvs=(),
+        link_argv=(
+            *toolchain.argv,
+            STANDARD,
+            *WARNINGS,
+            *LIBRARY_FLAGS,
+            "-I",
+            str(manifest.folder),
+            "-I",
+            str(simulator),
+            *(str(manifest.folder / source) for source in manifest.sources),
+            str(simulator / "hv_simulator.c"),
+            "-o",
+            str(result),
+        ),
+        result=result,
+    )
+
+
+def build_host_library(manifest: Manifest, toolchain: Toolchain) -> Path:
+    """Builds an emitted folder as a library of this machine, or finds it in the cache.
+
+    Returns:
+        The library, in the cache under a name made of everything it depends on.
+
+    Raises:
+        HvError: the sources do not compile.
+    """
+    folder = cache_folder("libraries")
+    library = folder / f"{_library_hash(manifest, toolchain)}.so"
+    if library.is_file():
+        return library
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        plan = plan_library(manifest, toolchain, Path(scratch) / library.name)
+        _compile(plan.link_argv, toolchain, f"library of {manifest.folder}", folder=Path(scratch))
+        plan.result.replace(library)
+    return library
+
+
+def _check_order(order: FirmwareOrder) -> None:
+    if order.app not in app_names():
+        raise HvError(
+            f"there is no application called {order.app!r}",
+            hint=f"choose one of {', '.join(app_names())}",
+        )
+    if order.manifest is None:
+        return
+    needed = find_target(order.manifest.target).features
+    missing = needed - find_target(order.board.target).features
+    if missing:
+        raise HvError(
+            f"the kernel, made for {order.manifest.target}, uses {', '.join(sorted(missing))}, "
+            f"which {order.board.target} lacks",
+            where=f"board {order.board.name}",
+            hint=f"emit the folder for {order.board.target}",
+        )
+
+
+def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
+    kernel = order.manifest.sources if order.manifest else ()
+    folder = order.manifest.folder if order.manifest else Path()
+    return (
+        *sorted((resource("firmware") / "startup").glob("*.c")),
+        _apps_folder() / order.app / "main.c",
+        *(folder / source for source in kernel),
+    )
+
+
+def _target_flags(order: FirmwareOrder) -> tuple[str, ...]:
+    return order.toolchain.target_flags(find_target(order.board.target))
+
+
+def _compile_flags(order: FirmwareOrder) -> tuple[str, ...]:
+    """Options of every source; a kernel's own copy of the runtime comes before ours."""
+    firmware = resource("firmware")
+    kernel = (order.manifest.folder,) if order.manifest else ()
+    includes = (*kernel, firmware / "startup", firmware / "runtime")
+    return (
+        *FIRMWARE_FLAGS,
+        *(ZIG_FLAGS if order.toolchain.is_zig else GCC_FLAGS),
+        # debug information names files by their role, not by where they lie on this machine
+        f"-ffile-prefix-map={order.out}=build",
+        f"-ffile-prefix-map={firmware}=firmware",
+        *(f"-ffile-prefix-map={folder}=kernel" for folder in kernel),
+        "-isystem",
+        str(firmware / "startup" / "libc"),
+        *(part for folder in includes for part in ("-I", str(folder))),
+    )
+
+
+def _compile(argv: tuple[str, ...], toolchain: Toolchain, what: str, *, folder: Path) -> None:
+    finished = run_program(
+        argv,
+        timeout_s=COMPILE_TIMEOUT_S,
+        folder=folder,
+        environment=toolchain.environment(),
+    )
+    if finished.exit_code == 0:
+        return
+    overflow = _OVERFLOW.search(finished.output)
+    if overflow:
+        raise HvError(
+            f"does not fit the board: {overflow[0]}",
+            where=what,
+            hint="take a board with more memory, a smaller architecture, or raise the budget",
+        )
+    raise HvError(
+        f"{toolchain.name} refused: {_first_error(finished.output)}",
+        where=what,
+        hint=f"to see all of it, run: {shlex.join(argv)}",
+    )
+
+
+def _first_error(output: str) -> str:
+    """Returns the line that says most; the last words of a linker only say that it failed."""
+    lines = output.strip().splitlines() or ["(it said nothing)"]
+    telling = (line for line in lines if "error:" in line or "undefined reference" in line)
+    return next(telling, lines[0]).strip()
+
+
+def _library_hash(manifest: Manifest, toolchain: Toolchain) -> str:
+    simulator = _apps_folder() / "simulator"
+    files = sorted(
+        path
+        for folder in (manifest.folder, simulator)
+        for path in folder.iterdir()
+        if path.suffix in (".c", ".h")
+    )
+    options = (toolchain.name, toolchain.version, STANDARD, *LIBRARY_FLAGS, *manifest.sources)
+    return content_hash(
+        (
+            *(option.encode("utf-8") for option in options),
+            *(part for path in files for part in (path.name.encode("utf-8"), path.read_bytes())),
+        )
+    )
+
+
+def _unfinished(path: Path) -> Path:
+    """Where a file is written before it takes its name: others never see half of it."""
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _apps_folder() -> Path:
+    return resource("firmware") / "apps"

@@ -1,0 +1,142 @@
+"""The proved bound of the stack: the deepest path through gcc's own call graph.
+
+Source: GCC manual, `-fcallgraph-info=su,da`: one VCG file for each
+object, with every function's frame size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegen.errors import HvError
+
+_NODE = re.compile(r'^node: \{ title: "(?P<title>[^"]+)" label: "(?P<label>[^"]*)"')
+_EDGE = re.compile(r'^edge: \{ sourcename: "(?P<caller>[^"]+)" targetname: "(?P<callee>[^"]+)"')
+_FRAME = re.compile(r"(?P<bytes>\d+) bytes \((?P<kind>[\w,]+)\)")
+_INDIRECT = "__indirect_call"
+
+# Functions of libgcc, which gcc calls on cores that lack an instruction and for which no call graph
+# exists. Frame sizes read from the disassembly of libgcc 12.2 for Armv6-M; all are leaves there.
+LIBRARY_FRAMES: Mapping[str, int] = {
+    "__aeabi_lmul": 24,
+    "__aeabi_llsl": 8,
+    "__aeabi_llsr": 8,
+    "__aeabi_lasr": 8,
+    "__aeabi_idiv": 8,
+    "__aeabi_uidiv": 8,
+    "__gnu_thumb1_case_uqi": 8,
+    "__gnu_thumb1_case_sqi": 8,
+    "__gnu_thumb1_case_uhi": 8,
+    "__gnu_thumb1_case_shi": 8,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackBound:
+    """The most stack a program can ever use.
+
+    Attributes:
+        size_bytes: the bound; frames of exceptions are not in it, no interrupt is ever enabled.
+        path: the functions on the deepest path, with their frames in bytes.
+    """
+
+    size_bytes: int
+    path: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallGraph:
+    """Who calls whom, and each function's frame.
+
+    Attributes:
+        frames_bytes: function -> frame size; functions outside the program are missing.
+        callees: function -> the functions it calls.
+    """
+
+    frames_bytes: Mapping[str, int]
+    callees: Mapping[str, frozenset[str]]
+
+
+def stack_bound(callgraph_files: Iterable[Path], root: str) -> StackBound:
+    """Returns the deepest path from function `root`.
+
+    Raises:
+        HvError: recursion, a call through a pointer, a frame of variable size, or a function
+            without a known frame: there is no bound then.
+    """
+    graph = parse_callgraph(path.read_text(encoding="utf-8") for path in callgraph_files)
+    if root not in graph.frames_bytes:
+        raise HvError(f"no function {root} in the call graph", where="stack bound")
+    return _deepest(graph, root, (), {})
+
+
+def parse_callgraph(texts: Iterable[str]) -> CallGraph:
+    """Joins the call graphs of several objects.
+
+    Static functions carry their file's name ("hv_pq.c:hv_pq_conv0"), so names are unique.
+
+    Raises:
+        HvError: a function whose frame has no fixed size.
+    """
+    frames: dict[str, int] = {}
+    callees: dict[str, set[str]] = {}
+    for line in (line for text in texts for line in text.splitlines()):
+        if node := _NODE.match(line):
+            _read_frame(node["title"], node["label"], frames)
+        elif edge := _EDGE.match(line):
+            callees.setdefault(edge["caller"], set()).add(edge["callee"])
+    return CallGraph(
+        frames_bytes=frames,
+        callees={caller: frozenset(called) for caller, called in callees.items()},
+    )
+
+
+def _read_frame(function: str, label: str, frames: dict[str, int]) -> None:
+    frame = _FRAME.search(label)
+    if frame is None:
+        return  # a function of another object, or of the library
+    if frame["kind"] != "static":
+        raise HvError(
+            f"the frame of {function} has no fixed size ({frame['kind']})", where="stack bound"
+        )
+    frames[function] = int(frame["bytes"])
+
+
+def _deepest(
+    graph: CallGraph, function: str, callers: tuple[str, ...], known: dict[str, StackBound]
+) -> StackBound:
+    if function in callers:
+        cycle = " -> ".join((*callers[callers.index(function) :], function))
+        raise HvError(f"recursion: {cycle}", where="stack bound")
+    if function not in known:
+        frame = _frame_bytes(graph, function, callers)
+        below = [
+            _deepest(graph, callee, (*callers, function), known)
+            for callee in sorted(graph.callees.get(function, ()))
+        ]
+        deepest = max(below, key=lambda bound: bound.size_bytes, default=_NOTHING)
+        known[function] = StackBound(
+            size_bytes=frame + deepest.size_bytes,
+            path=((_short_name(function), frame), *deepest.path),
+        )
+    return known[function]
+
+
+def _frame_bytes(graph: CallGraph, function: str, callers: tuple[str, ...]) -> int:
+    if function == _INDIRECT:
+        raise HvError(f"{callers[-1]} calls through a pointer", where="stack bound")
+    frame = graph.frames_bytes.get(function, LIBRARY_FRAMES.get(function))
+    if frame is None:
+        raise HvError(f"the frame of {function} is not known", where="stack bound")
+    return frame
+
+
+def _short_name(function: str) -> str:
+    """Drops the file's path that gcc puts before static functions."""
+    return function.rpartition(":")[2]
+
+
+_NOTHING = StackBound(size_bytes=0, path=())
