@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import platformdirs
@@ -240,7 +241,7 @@ def read_table(path: Path, *, files: Sequence[str]) -> FaceTable:
             columns = {name: arrays[name] for name in arrays.files}
         table = FaceTable(**{key: columns[key] for key in FaceTable.__dataclass_fields__})
         known = int(columns["format"]) == _FORMAT
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise HvError(
             "the cached faces cannot be read", where=f"{path}: {error}", hint=hint
         ) from error

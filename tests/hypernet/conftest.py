@@ -1,0 +1,179 @@
+"""Made data for the hypernetwork's tests; LFW where the workplace has it."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from codegen.nets import Architecture
+from hypernet.backbone import Box, Embedding, Face, shrink_chip
+from hypernet.checkpoint import Checkpoint, state_of
+from hypernet.generator import LastLayerGenerator
+from hypernet.verifier import Verifier
+
+DIMENSIONS = 8
+LFW_ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "data" / "lfw250.tar"
+
+
+def _conv(name: str, source: str, channels: int, activation: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "op": "conv2d",
+        "inputs": [source],
+        "channels": channels,
+        "kernel": [3, 3],
+        "stride": [2, 2],
+        "padding": [1, 1, 1, 1],
+        "activation": {"kind": activation},
+    }
+
+
+TINY = {
+    "name": "tiny",
+    "image": {"height": 64, "width": 64, "channels": 3, "scale": 1 / 64},
+    "layers": [
+        _conv("conv0", "image", 4, "prelu"),
+        _conv("conv1", "conv0", 6, "relu"),
+        {
+            "name": "wide",
+            "op": "depthwise",
+            "inputs": ["conv1"],
+            "kernel": [3, 3],
+            "stride": [1, 1],
+            "padding": [1, 1, 1, 1],
+            "activation": {"kind": "prelu"},
+        },
+        {"name": "sum", "op": "add", "inputs": ["conv1", "wide"]},
+        _conv("conv2", "sum", 5, "none"),
+        {"name": "features", "op": "flatten", "inputs": ["conv2"]},
+        {
+            "name": "head",
+            "op": "dense",
+            "inputs": ["features"],
+            "channels": 1,
+            "output": "int32",
+        },
+        {"name": "decision", "op": "normalised_decision", "inputs": ["head", "features"]},
+    ],
+    "personal": ["head.*", "decision.*"],
+}
+
+
+@pytest.fixture
+def tiny() -> Architecture:
+    return Architecture.from_json(TINY)
+
+
+@pytest.fixture
+def tiny_verifier(tiny: Architecture) -> Verifier:
+    """Batch norm with statistics of its own, so that folding has something to fold."""
+    torch.manual_seed(3)
+    verifier = Verifier(tiny, seed=1)
+    for layer in verifier.layers.values():
+        with torch.no_grad():
+            layer.mean.normal_(0, 0.3)
+            layer.variance.uniform_(0.5, 2.0)
+            layer.gain.uniform_(0.5, 1.5)
+            layer.shift.normal_(0, 0.2)
+            if hasattr(layer, "slope"):
+                layer.slope.copy_(torch.linspace(-0.5, 1.5, len(layer.slope)))
+    return verifier.eval()
+
+
+@pytest.fixture
+def tiny_generator(tiny: Architecture, tiny_verifier: Verifier) -> LastLayerGenerator:
+    torch.manual_seed(4)
+    projection = torch.linalg.qr(torch.randn(tiny_verifier.feature_count, DIMENSIONS))[0].T
+    return LastLayerGenerator(
+        tiny, tiny_verifier.fold(), projection, torch.full((DIMENSIONS,), 0.1)
+    )
+
+
+@pytest.fixture
+def tiny_checkpoint(tiny: Architecture, tiny_generator: LastLayerGenerator) -> Checkpoint:
+    ranges = {layer.name: (-6.0, 6.0) for layer in tiny.layers[:-2]}
+    return Checkpoint(
+        name="tiny",
+        architecture=tiny,
+        encoder="stub",
+        generator="last-layer",
+        tensors=state_of(tiny_generator),
+        ranges=ranges,
+        threshold=0.25,
+        card={"terms": "none"},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StubEncoder:
+    """Says what it is told to have seen."""
+
+    widths: tuple[int, ...] = (100,)
+    scores: tuple[float, ...] = (1.0,) * 9
+    embedding: tuple[float, ...] = tuple(range(DIMENSIONS))
+    sharp: bool = True
+
+    @property
+    def name(self) -> str:
+        return "stub"
+
+    @property
+    def dimensions(self) -> int:
+        return DIMENSIONS
+
+    def faces(self, image: np.ndarray, *, weak: bool = False) -> list[Face]:
+        return [
+            self._face(image, width, score)
+            for width, score in zip(self.widths, self.scores, strict=False)
+        ]
+
+    def _face(self, image: np.ndarray, width: int, score: float) -> Face:
+        chip = np.zeros((128, 128, 3), np.uint8)
+        if self.sharp:
+            chip[::2] = 255
+        # what embed() and the tests look at: the photograph's first pixel, the box's width
+        chip[0, :2] = image[0, 0], (width,) * 3
+        box = Box(left=0, top=0, width=width, height=width)
+        return Face(box=box, score=score, chip=chip, crop=shrink_chip(chip), encoder_chip=chip)
+
+    def embed(self, face: Face) -> Embedding:
+        sign = -1.0 if face.chip[0, 0, 0] else 1.0
+        return np.array(self.embedding, np.float32) * sign
+
+
+@pytest.fixture
+def stub() -> Callable[..., StubEncoder]:
+    return StubEncoder
+
+
+class Lfw:
+    """Photographs of LFW straight from the archive; nothing is unpacked."""
+
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self._archive = archive
+
+    def photo(self, person: str, number: int) -> np.ndarray:
+        member = self._archive.extractfile(f"lfw250/{person}/{person}_{number:04d}.jpg")
+        assert member is not None
+        return np.asarray(Image.open(io.BytesIO(member.read())).convert("RGB"))
+
+    def text(self, name: str) -> str:
+        member = self._archive.extractfile(f"lfw250/{name}")
+        assert member is not None
+        return member.read().decode()
+
+
+@pytest.fixture(scope="session")
+def lfw() -> Iterator[Lfw]:
+    if not LFW_ARCHIVE.is_file():
+        pytest.skip(f"no LFW here: {LFW_ARCHIVE.name} is not in ../shared/data")
+    with tarfile.open(LFW_ARCHIVE) as archive:
+        yield Lfw(archive)
