@@ -130,6 +130,16 @@ def function_addresses(elf: Path, functions: tuple[str, ...]) -> tuple[int, ...]
     return tuple(starts[function] for function in functions)
 
 
+def section_range(elf: Path, name: str) -> tuple[int, int]:
+    """Returns a section's first address and the first after it; equal when there is no such one."""
+    with elf.open("rb") as stream:
+        section = _open(stream, elf).get_section_by_name(name)
+        if section is None:
+            return 0, 0
+        start = int(section["sh_addr"])
+        return start, start + int(section["sh_size"])
+
+
 def _is_function(symbol: Symbol) -> bool:
     return symbol.kind == "STT_FUNC"
 
@@ -159,9 +169,8 @@ def _symbols(elf: Any) -> Iterator[Symbol]:  # noqa: ANN401
 
 
 def _section_bytes(elf: Path, name: str) -> int:
-    with elf.open("rb") as stream:
-        section = _open(stream, elf).get_section_by_name(name)
-        return int(section["sh_size"]) if section is not None else 0
+    start, end = section_range(elf, name)
+    return end - start
 
 
 def _open(stream: Any, path: Path) -> Any:  # noqa: ANN401

@@ -27,7 +27,7 @@ struct qemu_plugin_insn;
 struct qemu_info;
 
 enum { QEMU_PLUGIN_CB_NO_REGS = 0,
-       QEMU_PLUGIN_MEM_W = 2 };
+       QEMU_PLUGIN_MEM_RW = 3 };
 
 typedef void (*tb_translated_t)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
 typedef void (*tb_executed_t)(unsigned int vcpu, void *user);
@@ -44,6 +44,7 @@ struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 
 #define EXPORTED __attribute__((visibility("default")))
 extern EXPORTED int qemu_plugin_version;
@@ -166,11 +167,12 @@ static bool is_allowed(uint64_t address, uint64_t size)
     return false;
 }
 
-static void on_store(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *user)
+/* QEMU 7.2 reports loads, too, when only stores are asked for. */
+static void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *user)
 {
     const uint64_t size = UINT64_C(1) << qemu_plugin_mem_size_shift(info);
     (void)vcpu;
-    if (!main_reached) {
+    if (!main_reached || !qemu_plugin_mem_is_store(info)) {
         return;
     }
     if (is_inside(asked.stack, address, size) && (address < lowest_stack_store)) {
@@ -214,7 +216,7 @@ static void on_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         block->end += qemu_plugin_insn_size(insn);
         if (asked.has_stack || (asked.allowed_count > 0)) {
             void *const address = (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn);
-            qemu_plugin_register_vcpu_mem_cb(insn, on_store, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W, address);
+            qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, address);
         }
     }
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_NO_REGS, block);

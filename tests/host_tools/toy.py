@@ -61,8 +61,8 @@ const hv_tensor_t hv_toy_tensors[HV_TOY_LAYERS] = {{0u, 16u}, {0u, 16u}, {16u, 1
 static HV_LAYER void hv_toy_conv0(const uint8_t image[], int8_t output[])
 {
     for (uint32_t i = 0u; i < 16u; i++) {
-        const int32_t pixel = (int32_t)image[i] - 128;
-        output[i] = hv_clamp_int8(hv_toy_conv0_weight[0] * pixel + hv_toy_conv0_weight[1], -128, 127);
+        const int32_t x = (int32_t)image[i] - 128;
+        output[i] = hv_clamp_int8(hv_toy_conv0_weight[0] * x + hv_toy_conv0_weight[1], -128, 127);
     }
 }
 

@@ -1,0 +1,204 @@
+"""QEMU's system emulator, with this project's plugin for counting.
+
+    qemu-system-arm -machine mps2-an386 -display none -monitor none -serial none
+        -semihosting-config enable=on,target=native -kernel trace.elf
+        -plugin hv_count.so,out=report.json,layer=0x...,layer=0x...
+
+The firmware opens its files relative to a folder made for the run. Install it with
+`apt install qemu-system-arm`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codegen.errors import HvError, ProgramMissing
+from host_tools.build import STANDARD, WARNINGS
+from host_tools.cache import cache_folder, content_hash
+from host_tools.emulators.base import (
+    Counts,
+    Job,
+    LayerCount,
+    Outcome,
+    Stores,
+    counted_layers,
+    layer_addresses,
+    machine_of,
+    stack_range,
+)
+from host_tools.processes import run_program
+from host_tools.sizes import function_addresses, section_range
+from host_tools.toolchain import Purpose, Toolchain, choose
+
+PROGRAM = "qemu-system-arm"
+VERSION_TIMEOUT_S = 30.0
+COMPILE_TIMEOUT_S = 120.0
+
+PLUGIN_SOURCE = Path(__file__).resolve().parent.parent / "plugin" / "hv_count.c"
+PLUGIN_FLAGS = (STANDARD, *WARNINGS, "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
+
+_REPORT = "hv_count_report.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qemu:
+    """The preferred emulator: it emulates whole boards and can watch every store."""
+
+    name: str = "qemu"
+    watches_stores: bool = True
+    hint: str = "apt install qemu-system-arm"
+
+    def version(self) -> str | None:
+        """Returns QEMU's own version, such as "7.2.22", or None."""
+        if self.path() is None:
+            return None
+        answer = run_program((PROGRAM, "--version"), timeout_s=VERSION_TIMEOUT_S, hint=self.hint)
+        found = re.search(r"version (\S+)", answer.output)
+        return found[1] if found else None
+
+    def path(self) -> Path | None:
+        """Returns the executable, or None."""
+        found = shutil.which(PROGRAM)
+        return Path(found) if found else None
+
+    def argv(self, job: Job, plugin: Path | None = None) -> tuple[str, ...]:
+        """Returns the call that `run` makes, and runs nothing."""
+        machine = machine_of(self, job.firmware.order.board)
+        return (
+            PROGRAM,
+            *("-machine", machine),
+            *("-display", "none"),
+            *("-monitor", "none"),
+            *("-serial", "none"),
+            *("-semihosting-config", "enable=on,target=native"),
+            *("-kernel", str(job.firmware.elf.resolve())),
+            *(("-plugin", _plugin_option(job, plugin)) if plugin else ()),
+        )
+
+    def run(self, job: Job) -> Outcome:
+        """Runs a firmware in QEMU; see `Emulator.run`."""
+        if self.path() is None:
+            raise ProgramMissing(f"{PROGRAM} is not installed", hint=self.hint)
+        needs_plugin = job.count or job.watch_stores
+        argv = self.argv(job, build_plugin(choose(Purpose.HOST)) if needs_plugin else None)
+        with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
+            folder = Path(scratch)
+            for name, data in job.inputs.items():
+                (folder / name).write_bytes(data)
+            finished = run_program(argv, timeout_s=job.timeout_s, folder=folder, hint=self.hint)
+            if finished.exit_code < 0 or finished.output.strip():
+                raise _stopped(finished.exit_code, finished.output, job)
+            written = {
+                name: (folder / name).read_bytes()
+                for name in job.outputs
+                if (folder / name).is_file()
+            }
+            report = _read_report(folder / _REPORT) if needs_plugin else {}
+        return Outcome(
+            exit_code=finished.exit_code,
+            files=written,
+            counts=_counts(job, report) if job.count else None,
+            stores=_stores(job, report) if job.watch_stores else None,
+        )
+
+
+def plan_plugin(toolchain: Toolchain, result: Path) -> tuple[str, ...]:
+    """Returns the call that compiles the plugin."""
+    return (*toolchain.argv, *PLUGIN_FLAGS, str(PLUGIN_SOURCE), "-o", str(result))
+
+
+def build_plugin(toolchain: Toolchain) -> Path:
+    """Compiles the plugin, or finds it in the cache.
+
+    Raises:
+        HvError: it does not compile.
+    """
+    folder = cache_folder("plugins")
+    options = (toolchain.name, toolchain.version, *PLUGIN_FLAGS)
+    name = content_hash((*(o.encode("utf-8") for o in options), PLUGIN_SOURCE.read_bytes()))
+    plugin = folder / f"{name}.so"
+    if plugin.is_file():
+        return plugin
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        result = Path(scratch) / plugin.name
+        finished = run_program(
+            plan_plugin(toolchain, result),
+            timeout_s=COMPILE_TIMEOUT_S,
+            environment=toolchain.environment(),
+        )
+        if finished.exit_code != 0:
+            raise HvError(
+                f"{toolchain.name} cannot compile it: {finished.output.strip()}",
+                where=str(PLUGIN_SOURCE),
+            )
+        result.replace(plugin)
+    return plugin
+
+
+def _plugin_option(job: Job, plugin: Path) -> str:
+    firmware = job.firmware
+    layers = [f"layer={address:#x}" for address in layer_addresses(firmware)]
+    options = [_escaped(str(plugin)), f"out={_REPORT}", *layers]
+    if job.watch_stores:
+        stack = stack_range(firmware)
+        (main,) = function_addresses(firmware.elf, ("main",))
+        options += [
+            f"main={main:#x}",
+            f"stack={_range(stack)}",
+            f"allow={_range(stack)}",
+            f"allow={_range(section_range(firmware.elf, '.arena'))}",
+        ]
+    return ",".join(options)
+
+
+def _escaped(text: str) -> str:
+    """QEMU's options are separated by commas; a doubled one stands for itself."""
+    return text.replace(",", ",,")
+
+
+def _range(limits: tuple[int, int]) -> str:
+    return f"{limits[0]:#x}-{limits[1]:#x}"
+
+
+def _stopped(exit_code: int, output: str, job: Job) -> HvError:
+    said = output.strip().splitlines()
+    lockup = any("lockup" in line.lower() for line in said)
+    if lockup:
+        what = "the firmware faulted inside its own fault handler"
+        hint = "most often a stack overflow: see stack_bytes in board.toml"
+    else:
+        what = f"QEMU stopped (exit code {exit_code}): {said[0] if said else 'it said nothing'}"
+        hint = "see where; `hvcodegen doctor` shows the QEMU in use"
+    return HvError(what, where=str(job.firmware.elf), hint=hint)
+
+
+def _read_report(path: Path) -> Mapping[str, Any]:
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise HvError(f"the counting plugin left no report: {error}", where="QEMU") from error
+    return dict(report)
+
+
+def _counts(job: Job, report: Mapping[str, Any]) -> Counts:
+    layers = zip(counted_layers(job.firmware), report["layers"], strict=True)
+    return Counts(
+        total=report["total_instructions"],
+        layers=tuple(LayerCount(layer=layer.name, **counted) for layer, counted in layers),
+    )
+
+
+def _stores(job: Job, report: Mapping[str, Any]) -> Stores:
+    _, top = stack_range(job.firmware)
+    return Stores(
+        stack_used_bytes=top - report.get("lowest_stack_store", top),
+        strays=report["stray_stores"],
+        first_strays=tuple((stray["instruction"], stray["address"]) for stray in report["strays"]),
+    )
