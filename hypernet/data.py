@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -20,7 +21,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from codegen.errors import HvError
-from hypernet.backbone import CROP_PX, Embedding, Face, FaceEncoder, Image
+from hypernet.backbone import CROP_PX, Embedding, Face, FaceEncoder, Image, shrink_chips
 from hypernet.dlib_encoder import DlibEncoder
 from hypernet.images import load_image
 
@@ -61,6 +62,11 @@ class FaceTable:
     chips: NDArray[np.uint8]
     embeddings: NDArray[np.float32]
     found: NDArray[np.int8]
+
+    @cached_property
+    def crops(self) -> NDArray[np.uint8]:
+        """What f sees: uint8 [N, 64, 64, 3], made from the chips on first use."""
+        return shrink_chips(self.chips)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> FaceTable:
         """Returns the chosen rows as a table of their own."""

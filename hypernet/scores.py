@@ -16,7 +16,6 @@ from torch import Tensor
 from codegen.nets import Architecture, FloatNet, Layer, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
-from hypernet.backbone import shrink_chips
 from hypernet.data import FaceTable
 from hypernet.evaluate import Rows, ScorePairs, Scores
 from hypernet.generator import Generator, Theta
@@ -185,7 +184,7 @@ class _Cache:
         new = np.array([row for row in np.unique(rows) if row not in self._values], np.intp)
         for start in range(0, len(new), _CHUNK):
             chunk = new[start : start + _CHUNK]
-            values = self._run(torch.from_numpy(shrink_chips(self._table.chips[chunk])))
+            values = self._run(torch.from_numpy(self._table.crops[chunk]))
             for place, row in enumerate(chunk):
                 self._values[int(row)] = {name: values[name][place] for name in self._kept}
 

@@ -25,7 +25,6 @@ from torch.nn import functional as F
 from codegen.errors import HvError
 from codegen.nets import Architecture, float_forward
 from hypernet.augment import Augmentation, training_images
-from hypernet.backbone import shrink_chips
 from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
 from hypernet.evaluate import roc_auc, threshold_at
@@ -406,7 +405,7 @@ def observe_ranges(
     with torch.no_grad():
         for row in rng.choice(len(learnt.files), size=people):
             shown = rng.choice(len(learnt.files), size=crops)
-            images = torch.from_numpy(shrink_chips(learnt.chips[shown]))
+            images = torch.from_numpy(learnt.crops[shown])
             theta = generator(directions[row])
             values = float_forward(architecture, theta, to_real(images, architecture))
             for layer in architecture.layers[: architecture.layers.index(head)]:

@@ -67,6 +67,12 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small networks are faster so, and pytest-xdist already uses every core."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def tiny() -> Architecture:
     return Architecture.from_json(TINY)

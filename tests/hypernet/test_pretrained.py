@@ -1,0 +1,122 @@
+"""The checkpoints that ship: what their cards must say, and what they must do."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+
+import pytest
+import torch
+
+from codegen.quantise import quantise
+from codegen.reference import run
+from hypernet.architectures import load_architecture
+from hypernet.backbone import FaceEncoder
+from hypernet.checkpoint import MAX_BYTES, PRETRAINED, load_checkpoint, shipped
+from hypernet.enrol import enrol, examine
+
+NAMES = ["pq", "pq-full"]
+
+PEOPLE = (
+    "Adrian_McPherson",
+    "Antonio_Trillanes",
+    "Carlos_Moya",
+    "Doug_Duncan",
+    "George_P_Bush",
+    "James_Franco",
+    "Kristen_Breitweiser",
+    "Mary_Landrieu",
+    "Oleksandr_Moroz",
+    "Queen_Latifah",
+    "Russell_Simmons",
+)
+"""People of fold 9, which no training may touch; photograph 1 enrols, photograph 2 is streamed."""
+
+
+def test_both_ship_and_are_small() -> None:
+    assert shipped() == NAMES
+    for name in NAMES:
+        assert (PRETRAINED / f"{name}.safetensors").stat().st_size <= MAX_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_says_what_must_be_known(name: str) -> None:
+    checkpoint = load_checkpoint(name)
+    card = checkpoint.card
+    assert checkpoint.name == name
+    assert "research" in card["terms"]
+    assert "Not for security" in card["limits"]
+    assert card["command"].startswith("hvcodegen train")
+    assert 9 not in card["plan"]["train_folds"]
+    assert card["measured"]["test_folds"] == [9]
+    assert "seed" in card["plan"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_architecture_is_the_shipped_one(name: str) -> None:
+    assert load_checkpoint(name).architecture == load_architecture(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("arithmetic", ["float", "int8"])
+def test_measured_results_are_good_enough(name: str, arithmetic: str) -> None:
+    measured = load_checkpoint(name).card["measured"][arithmetic]["left_out"]
+    assert measured["first_enrols"]["auc"] >= 0.98
+    assert measured["mean"]["auc"] >= 0.98
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slopes_and_rows_keep_the_contract(name: str) -> None:
+    generator = load_checkpoint(name).build()
+    for tensor_name, tensor in generator.shared_body().items():
+        if tensor_name.endswith(".slope"):
+            assert 0 <= tensor.min() <= tensor.max() <= 1
+    gram = generator.projection @ generator.projection.T
+    assert (gram - torch.eye(len(gram))).abs().max() < 0.2
+
+
+def test_everything_is_personal_where_it_is_said_to_be() -> None:
+    generator = load_checkpoint("pq-full").build()
+    directions = torch.nn.functional.normalize(torch.randn(2, 128), dim=1)
+    with torch.no_grad():
+        one, two = (generator(direction) for direction in directions)
+    for name in one:
+        if name.endswith((".weight", ".bias")) and name != "head.bias":
+            assert not torch.equal(one[name], two[name]), name
+
+
+@pytest.fixture(scope="module")
+def encoder() -> FaceEncoder:
+    from hypernet.dlib_encoder import DlibEncoder
+
+    return DlibEncoder()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_integer_network_knows_people_it_has_never_seen(
+    name: str,
+    encoder: FaceEncoder,
+    lfw: object,
+) -> None:
+    """One photograph enrols, another is streamed; most pairs must be decided right."""
+    checkpoint = load_checkpoint(name)
+    photos = {person: [lfw.photo(person, number) for number in (1, 2)] for person in PEOPLE}
+    nets = {person: quantise(enrol(encoder, own[:1], checkpoint)) for person, own in photos.items()}
+    crops = {person: examine(encoder, own[1], person).crop for person, own in photos.items()}
+    right, wrong = [], []
+    for enrolled, streamed in itertools.product(PEOPLE, PEOPLE):
+        accepted = bool(run(nets[enrolled], crops[streamed][None])["decision"][0, 2])
+        (right if accepted == (enrolled == streamed) else wrong).append((enrolled, streamed))
+    false_accepts = [pair for pair in wrong if pair[0] != pair[1]]
+    assert len(false_accepts) <= 0.05 * len(PEOPLE) ** 2, false_accepts
+    assert len(wrong) - len(false_accepts) <= 0.3 * len(PEOPLE), wrong
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_training_cannot_have_seen_the_test_people(name: str, lfw: object) -> None:
+    folds = {
+        row["identity"]: row["view2_fold"]
+        for row in csv.DictReader(lfw.text("index.csv").splitlines())
+    }
+    assert {folds[person] for person in PEOPLE} == {"9"}
+    assert 9 not in load_checkpoint(name).card["plan"]["train_folds"]
