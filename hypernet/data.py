@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -137,35 +137,70 @@ def read_index(folder: Path) -> list[Photo]:
         ) from error
 
 
-def read_pairs(folder: Path, table: FaceTable) -> Pairs:
+def read_pairs(folder: Path, table: FaceTable, *, folds: Collection[int] | None = None) -> Pairs:
     """Reads `pairs.txt` (View 2's format: a header `folds per_class`, then blocks of lines).
+
+    Args:
+        folder: the data folder.
+        table: its photographs.
+        folds: only these; None takes all.
 
     Raises:
         HvError: the file is missing, or names a photograph that the table does not hold.
     """
+    rows = {file: row for row, file in enumerate(table.files.tolist())}
+    lines = _pair_lines(folder, folds)
+    try:
+        first = np.array([rows[line.first] for line in lines])
+        second = np.array([rows[line.second] for line in lines])
+    except KeyError as error:
+        raise HvError(f"no such photograph: {error.args[0]}", where=str(folder)) from error
+    return Pairs(
+        first=first,
+        second=second,
+        same=np.array([line.same for line in lines], np.bool_),
+        folds=np.array([line.fold for line in lines], np.int32),
+    )
+
+
+def pair_files(folder: Path, folds: Collection[int]) -> set[str]:
+    """The photographs that the pairs of some folds name."""
+    lines = _pair_lines(folder, folds)
+    return {line.first for line in lines} | {line.second for line in lines}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PairLine:
+    first: str
+    second: str
+    same: bool
+    fold: int
+
+
+def _pair_lines(folder: Path, folds: Collection[int] | None) -> list[_PairLine]:
     path = folder / "pairs.txt"
     if not path.is_file():
         raise HvError("the data folder has no pairs.txt", where=str(folder))
-    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line]
-    per_class = int(lines[0][1])
-    rows = {file: row for row, file in enumerate(table.files.tolist())}
-    found = [_parse_pair(words, rows, path) for words in lines[1:]]
-    first, second, same = (np.array(column) for column in zip(*found, strict=True))
-    folds = np.arange(len(found), dtype=np.int32) // (2 * per_class) + 1
-    return Pairs(first=first, second=second, same=same.astype(np.bool_), folds=folds)
-
-
-def _parse_pair(words: Sequence[str], rows: dict[str, int], path: Path) -> tuple[int, int, bool]:
-    if len(words) == 3:
-        one, other = (words[0], words[1]), (words[0], words[2])
-    elif len(words) == 4:
-        one, other = (words[0], words[1]), (words[2], words[3])
-    else:
-        raise HvError(f"not a pair: {' '.join(words)}", where=str(path))
+    header, *lines = [line.split() for line in path.read_text("utf-8").splitlines() if line]
     try:
-        return rows[_file(*one)], rows[_file(*other)], len(words) == 3
-    except KeyError as error:
-        raise HvError(f"no such photograph: {error.args[0]}", where=str(path)) from error
+        block = 2 * int(header[1])
+        parsed = [_parse_pair(words, 1 + row // block, path) for row, words in enumerate(lines)]
+    except (IndexError, ValueError) as error:
+        raise HvError(f"pairs.txt cannot be read: {error}", where=str(path)) from error
+    kept = [line for line in parsed if folds is None or line.fold in folds]
+    if not kept:
+        raise HvError(f"no pair belongs to fold {folds}", where=str(path))
+    return kept
+
+
+def _parse_pair(words: Sequence[str], fold: int, path: Path) -> _PairLine:
+    if len(words) not in (3, 4):
+        raise HvError(f"not a pair: {' '.join(words)}", where=str(path))
+    same = len(words) == 3
+    other = words[0] if same else words[2]
+    return _PairLine(
+        first=_file(words[0], words[1]), second=_file(other, words[-1]), same=same, fold=fold
+    )
 
 
 def _file(person: str, number: str) -> str:
@@ -175,6 +210,7 @@ def _file(person: str, number: str) -> str:
 def load_faces(
     folder: Path,
     *,
+    only: Collection[str] | None = None,
     encoder: Callable[[], FaceEncoder] = DlibEncoder,
     cache: Path | None = None,
     workers: int = 1,
@@ -184,6 +220,7 @@ def load_faces(
 
     Args:
         folder: data folder with `index.csv`.
+        only: files to take; None takes all.
         encoder: makes the face encoder, once in every process.
         cache: the table's file; by default one per `index.csv` in the user's cache folder.
         workers: processes; one keeps everything in this process.
@@ -198,7 +235,13 @@ def load_faces(
     photos = read_index(folder)
     path = cache or default_cache(folder)
     if path.is_file():
-        return read_table(path, files=[photo.file for photo in photos])
+        table = read_table(path, files=[photo.file for photo in photos])
+        return table if only is None else table.select(np.isin(table.files, sorted(only)))
+    if only is not None:
+        photos = [photo for photo in photos if photo.file in only]
+        path = _partial_cache(path, photos)
+        if path.is_file():
+            return read_table(path, files=[photo.file for photo in photos])
     table = _extract(folder, photos, encoder, workers=workers, progress=progress)
     write_table(table, path)
     return table
@@ -208,6 +251,11 @@ def default_cache(folder: Path) -> Path:
     """Where the table of a data folder is kept: named by what `index.csv` says."""
     digest = hashlib.sha256((folder / "index.csv").read_bytes()).hexdigest()[:16]
     return Path(platformdirs.user_cache_dir("hvcodegen")) / f"faces-{digest}.npz"
+
+
+def _partial_cache(path: Path, photos: Sequence[Photo]) -> Path:
+    digest = hashlib.sha256("\n".join(photo.file for photo in photos).encode()).hexdigest()[:16]
+    return path.with_name(f"{path.stem}-{digest}.npz")
 
 
 def write_table(table: FaceTable, path: Path) -> None:

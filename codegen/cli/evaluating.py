@@ -1,0 +1,69 @@
+"""Scores of photograph pairs by the generated C, for `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from codegen import layout
+from codegen.emit import emit, write_emission
+from codegen.enrolment_gate import real_scores
+from codegen.errors import HvError
+from codegen.gates import check_network
+from codegen.nets import QuantNet
+from codegen.quantise import quantise
+from codegen.targets import find_target
+from host_tools.simulator import Simulator
+from hypernet.backbone import shrink_chips
+from hypernet.checkpoint import Checkpoint
+from hypernet.data import FaceTable
+from hypernet.enrol import network_for
+
+Rows = np.ndarray
+
+
+def c_scores(
+    checkpoint: Checkpoint, table: FaceTable, folder: Path, tick: Callable[[int], None]
+) -> Callable[[Rows, Rows], np.ndarray]:
+    """A scoring function over rows of a table: the first row enrols, the second is streamed.
+
+    Every enrolled row gets its own weights; one compiled kernel serves all of them, as on a
+    device.
+
+    Args:
+        checkpoint: the hypernetwork.
+        table: photographs with crops and embeddings.
+        folder: where the kernel is emitted.
+        tick: told how many pairs were scored.
+    """
+    first = _network(checkpoint, table, 0)
+    write_emission(emit(first, "anybody", find_target("cortex-m4")), folder)
+    abi = layout.abi_hash(first)
+
+    def score(enrolled: Rows, streamed: Rows) -> np.ndarray:
+        scores = np.empty(len(enrolled))
+        for row in np.unique(enrolled):
+            places = np.flatnonzero(enrolled == row)
+            net = _network(checkpoint, table, int(row))
+            simulator = Simulator(folder, person=_person(net, abi))
+            scores[places] = real_scores(
+                net, simulator.run(shrink_chips(table.chips[streamed[places]]))
+            )
+            tick(len(places))
+        return scores
+
+    return score
+
+
+def _network(checkpoint: Checkpoint, table: FaceTable, row: int) -> QuantNet:
+    net = quantise(network_for(table.embeddings[row : row + 1], checkpoint))
+    check_network(net)
+    return net
+
+
+def _person(net: QuantNet, abi: bytes) -> bytes:
+    if layout.abi_hash(net) != abi:
+        raise HvError("two people's networks need different kernels: a constant is not shared")
+    return layout.pack(layout.person_layout(net), abi[: layout.ABI_BYTES], net.tensors())

@@ -1,0 +1,114 @@
+"""Photographs on their way to the verifier: files, faces, crops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from codegen.cli.common import progress, talk
+from codegen.emit import VECTOR_SEEDS, vector_image
+from codegen.errors import HvError
+from codegen.nets import Image
+
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crops:
+    """What the verifier sees.
+
+    Attributes:
+        names: of the photographs the crops come from.
+        images: uint8 [N, H, W, C].
+        skipped: photographs without a usable face: (name, reason).
+    """
+
+    names: tuple[str, ...]
+    images: np.ndarray
+    skipped: tuple[tuple[str, str], ...]
+
+
+def find_files(files: Sequence[Path], folder: Path | None) -> list[Path]:
+    """The given files, and all images below the folder, sorted."""
+    found = list(files)
+    if folder is not None:
+        inside = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+        if not inside:
+            raise HvError(
+                "there is no image in the folder",
+                where=str(folder),
+                hint=f"it is searched for {', '.join(sorted(SUFFIXES))}",
+            )
+        found += inside
+    return found
+
+
+def read_crops(files: Sequence[Path], image: Image, *, aligned: bool) -> Crops:
+    """Reads photographs, finds the face of each, cuts it out.
+
+    Args:
+        files: the photographs.
+        image: what the architecture takes.
+        aligned: the files are crops of that size already.
+
+    Raises:
+        HvError: a file is no image or of the wrong size, or no photograph has a face.
+    """
+    from hypernet.images import load_image
+
+    names, crops, skipped = [], [], []
+    cut = _as_it_is if aligned else _face_cutter()
+    for file in progress(files, "reading photographs"):
+        try:
+            crop = cut(load_image(file))
+        except _NoFace as reason:
+            skipped.append((str(file), str(reason)))
+            continue
+        if crop.shape != image.shape:
+            raise HvError(
+                f"a crop of {crop.shape}, the network takes {image.shape}",
+                where=str(file),
+                hint="without --aligned the face is found and cut out",
+            )
+        names.append(str(file))
+        crops.append(crop)
+    for name, text in skipped:
+        talk(f"skipped {name}: {text}")
+    if not crops:
+        raise HvError(
+            "no photograph shows a face that can be used",
+            where=", ".join(name for name, _ in skipped[:3]),
+            hint="use photographs of a face seen from the front",
+        )
+    return Crops(names=tuple(names), images=np.stack(crops), skipped=tuple(skipped))
+
+
+def test_images(image: Image) -> Crops:
+    """The images of the known answers, for those who have no photograph at hand."""
+    images = [vector_image(seed, image.size_bytes).reshape(image.shape) for seed in VECTOR_SEEDS]
+    names = tuple(f"test image {seed}" for seed in VECTOR_SEEDS)
+    return Crops(names=names, images=np.stack(images), skipped=())
+
+
+class _NoFace(Exception):
+    """A photograph cannot be scored; the text says why."""
+
+
+def _as_it_is(photo: np.ndarray) -> np.ndarray:
+    return photo
+
+
+class _face_cutter:  # noqa: N801 - used as a function that keeps its detector
+    def __init__(self) -> None:
+        from hypernet.dlib_encoder import DlibEncoder
+
+        self._encoder = DlibEncoder()
+
+    def __call__(self, photo: np.ndarray) -> np.ndarray:
+        faces = self._encoder.faces(photo)
+        if not faces:
+            raise _NoFace("no face found")
+        return max(faces, key=lambda face: face.box.width).crop

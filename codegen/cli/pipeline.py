@@ -1,0 +1,120 @@
+"""The chain that simulate, build, run, verify and demo share, one function a link."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codegen import reference
+from codegen.emit import emit, write_emission
+from codegen.enrolment_gate import real_scores
+from codegen.nets import QuantNet
+from codegen.store import User
+from codegen.targets import Target
+from host_tools.boards import load_board
+from host_tools.build import Firmware, FirmwareOrder, build_firmware
+from host_tools.compare import Comparison, Difference
+from host_tools.manifest import load_manifest
+from host_tools.toolchain import Purpose, choose
+
+TRACE_APP = "trace"
+REFERENCE_BATCH = 64  # images at a time: bounds the memory of im2col
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One image's verdict, for people: `score` is a cosine or w.h + b."""
+
+    name: str
+    accumulator: int
+    score: float
+    accepted: bool
+
+
+@contextmanager
+def emitted(user: User, target: Target, folder: Path | None = None) -> Iterator[Path]:
+    """The user's emitted folder: `folder`, or a temporary one."""
+    emission = emit(user.quant_net, user.name, target)
+    if folder is not None:
+        write_emission(emission, folder)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
+        fresh = Path(scratch) / user.name
+        write_emission(emission, fresh)
+        yield fresh
+
+
+def torch_reference(net: QuantNet, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Every tensor of every image, from the PyTorch integer reference."""
+    import torch
+
+    batches = [
+        reference.run(net, torch.from_numpy(images[start : start + REFERENCE_BATCH]))
+        for start in range(0, len(images), REFERENCE_BATCH)
+    ]
+    return {name: torch.cat([batch[name] for batch in batches]).numpy() for name in batches[0]}
+
+
+def build_trace_firmware(
+    folder: Path, target: Target, compiler: str | None, out: Path, board: str | None = None
+) -> Firmware:
+    """The firmware that writes every tensor, for the target's board."""
+    return build_firmware(trace_order(folder, target, compiler, out, board))
+
+
+def trace_order(
+    folder: Path, target: Target, compiler: str | None, out: Path, board: str | None = None
+) -> FirmwareOrder:
+    """What `build_trace_firmware` builds."""
+    from codegen.errors import HvError
+
+    name = board or target.board
+    if name is None:
+        raise HvError(f"no emulated board has a {target.name}", hint="give one with --board")
+    return FirmwareOrder(
+        app=TRACE_APP,
+        board=load_board(name),
+        toolchain=choose(Purpose.FIRMWARE, compiler),
+        manifest=load_manifest(folder),
+        out=out,
+    )
+
+
+def scores_of(net: QuantNet, names: tuple[str, ...], verdicts: np.ndarray) -> list[Score]:
+    """int32 [N, 3] verdicts as scores for people."""
+    return [
+        Score(name=name, accumulator=int(row[0]), score=float(real), accepted=bool(row[2]))
+        for name, row, real in zip(names, verdicts, real_scores(net, verdicts), strict=True)
+    ]
+
+
+def score_rows(scores: list[Score]) -> list[tuple[Any, ...]]:
+    """Rows for a table: photograph, accumulator, score, verdict."""
+    return [
+        (s.name, s.accumulator, f"{s.score:.3f}", "accepted" if s.accepted else "rejected")
+        for s in scores
+    ]
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """bit_exact, images, tensors_compared, first_difference."""
+    return {
+        "bit_exact": comparison.bit_exact,
+        "images": comparison.images,
+        "tensors_compared": comparison.tensors_compared,
+        "first_difference": difference_json(comparison.first_difference),
+    }
+
+
+def difference_json(difference: Difference | None) -> Mapping[str, Any] | None:
+    """The first difference by image, layer, index, expected, got."""
+    if difference is None:
+        return None
+    return {**vars(difference), "index": list(difference.index)}

