@@ -6,7 +6,6 @@ Verb modules import nothing heavy at their top, so that `--help` is quick.
 from __future__ import annotations
 
 import json
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -65,7 +64,7 @@ class VerbGroup(click.Group):
 
 
 def _print_error(error: HvError) -> None:
-    if "--json" in sys.argv or _json_asked():
+    if _json_asked():
         click.echo(json.dumps({"error": _as_json(error)}, indent=2))
     click.echo(f"error: {error}", err=True)
 
