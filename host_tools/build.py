@@ -67,14 +67,19 @@ ZIG_FLAGS = ("-fhosted",)
 GCC_FLAGS = (
     # reports for stack.py, beside each object
     "-fcallgraph-info=su,da",
+    # two layers of the same text stay two functions: they are counted and bounded by name
+    "-fno-ipa-icf",
     # else gcc turns the loop in strlen into a call of strlen
     "-fno-tree-loop-distribute-patterns",
 )
 
 LINK_FLAGS = ("-Wl,--gc-sections", f"-Wl,--entry={RESET_FUNCTION}", "-Wl,--build-id=none")
-# zig leaves out start files and C library by itself, and brings its own arithmetic library.
-GCC_LINK_FLAGS = ("-nostdlib", "-nostartfiles")
+BARE_LINK_FLAGS = ("-nostdlib",)
+# 64-bit arithmetic that a core lacks.
 GCC_LIBRARIES = ("-lgcc",)
+# zig compiles its library of 64-bit arithmetic anew for each core, which takes half a minute the
+# first time. Only these cores, without a long multiply, need it; -nostdlib would leave it out.
+ZIG_LIBRARY_TARGETS = frozenset({"cortex-m0"})
 
 _OVERFLOW = re.compile(r"region [`'](\w+)'? overflowed by (\d+) bytes|(hv: [^\n\"]+ budget)")
 
@@ -157,6 +162,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
     result = order.out / f"{order.app}.elf"
     compiler = (*order.toolchain.argv, *_target_flags(order))
     is_zig = order.toolchain.is_zig
+    needs_zig_library = is_zig and order.board.target in ZIG_LIBRARY_TARGETS
     return BuildPlan(
         compile_argvs=tuple(
             (*compiler, *_compile_flags(order), "-c", str(source), "-o", str(path))
@@ -164,7 +170,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
         ),
         link_argv=(
             *compiler,
-            *(() if is_zig else GCC_LINK_FLAGS),
+            *(() if needs_zig_library else BARE_LINK_FLAGS),
             *LINK_FLAGS,
             "-T",
             str(script),
@@ -194,12 +200,14 @@ def build_firmware(order: FirmwareOrder) -> Firmware:
     for argv in plan.argvs:
         _compile(argv, order.toolchain, f"{order.app} for {order.board.name}", folder=order.out)
     _unfinished(plan.result).replace(plan.result)
-    return Firmware(
+    firmware = Firmware(
         elf=plan.result,
         order=order,
         sizes=measure(plan.result, order.manifest.prefix) if order.manifest else None,
         stack=stack_bound(plan.callgraphs, RESET_FUNCTION) if plan.callgraphs else None,
     )
+    _check_stack(firmware)
+    return firmware
 
 
 def plan_library(manifest: Manifest, toolchain: Toolchain, result: Path) -> BuildPlan:
@@ -262,6 +270,20 @@ def _check_order(order: FirmwareOrder) -> None:
             where=f"board {order.board.name}",
             hint=f"emit the folder for {order.board.target}",
         )
+
+
+def _check_stack(firmware: Firmware) -> None:
+    """Some emulated boards have memory below the stack and would not notice an overflow."""
+    board = firmware.order.board
+    if firmware.stack is None or firmware.stack.size_bytes <= board.stack_bytes:
+        return
+    firmware.elf.unlink()
+    path = " > ".join(f"{function} {frame}" for function, frame in firmware.stack.path)
+    raise HvError(
+        f"needs {firmware.stack.size_bytes} bytes of stack, and the board gives {board.stack_bytes}",
+        where=f"{firmware.order.app} for {board.name}: {path}",
+        hint="raise stack_bytes in board.toml",
+    )
 
 
 def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
