@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -12,7 +14,7 @@ import numpy as np
 
 from codegen.errors import GateBreach, HvError
 from codegen.ops import find_op
-from codegen.ops.base import Op, Quantity, QuantLayer, Shape, TensorSpec
+from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 IMAGE = "image"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _ARCHITECTURE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+# what the C around a kernel is called already: hv_<architecture>.h, hv_<architecture>_<layer>()
+# fmt: off
+_TAKEN_ARCHITECTURES = frozenset({
+    "accept", "arena", "arith", "at", "bundle", "clamp", "crc32", "exit", "file", "known", "layer",
+    "memory", "model", "person", "requantise", "result", "selftest", "semihosting", "simulator",
+    "stack", "startup", "status", "tensor", "trace", "types", "vector", "vectors",
+})
+_TAKEN_LAYERS = frozenset({
+    "abi", "arena_t", "layer", "person_from_bundle", "person_t", "run", "shared", "shared_t",
+    "tensors",
+})
+# fmt: on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,29 +174,26 @@ class Architecture:
 
     def validate(self) -> None:
         """Raises one GateBreach with everything that is wrong."""
-        faults: list[HvError] = []
-        if not _ARCHITECTURE_NAME.fullmatch(self.name):
-            faults.append(
-                HvError(
-                    f"{self.name!r} is no architecture name",
-                    hint="a lower-case letter, then letters, digits and dashes",
-                )
-            )
+        faults = _name_faults(self.name) + _image_faults(self.image)
         shapes: dict[str, Shape] = {IMAGE: self.image.shape}
+        dtypes: dict[str, DType] = {IMAGE: "int8"}
         for layer in self.layers:
             where = f"layer {layer.name}"
-            faults += [_located(fault, where) for fault in _wiring_faults(layer, shapes)]
+            wiring = _wiring_faults(layer, dtypes)
+            faults += [_located(fault, where) for fault in wiring]
+            dtypes[layer.name] = layer.op.output_dtype
+            if wiring or any(name not in shapes for name in layer.inputs):
+                continue
             try:
                 shapes[layer.name] = layer.op.output_shape(tuple(shapes[i] for i in layer.inputs))
             except HvError as error:
                 faults.append(_located(error, where))
-            except KeyError:
-                pass  # reported above
         if not self.layers or not self.layers[-1].op.is_decision:
             faults.append(HvError("the last layer must be a decision"))
         if sum(layer.op.is_decision for layer in self.layers) > 1:
             faults.append(HvError("there must be one decision, the last layer"))
-        faults += self._unmatched_patterns() if not faults else []
+        if not faults:  # these need shapes
+            faults = self._unmatched_patterns() + self._split_layers() + self._c_name_faults()
         if faults:
             raise GateBreach(f"architecture {self.name}", tuple(faults))
 
@@ -191,6 +203,36 @@ class Architecture:
             HvError(f"personal pattern {pattern!r} matches no tensor", hint="e.g. head.*")
             for pattern in self.personal
             if not any(fnmatchcase(name, pattern) for name in names)
+        ]
+
+    def _split_layers(self) -> list[HvError]:
+        """Bias and multipliers follow from the weights: a layer is one person's, or everybody's."""
+        owners: dict[str, set[bool]] = {}
+        for name in self.tensor_specs():
+            owners.setdefault(name.partition(".")[0], set()).add(self.is_personal(name))
+        return [
+            HvError(
+                "some of its tensors are personal and some are shared",
+                where=f"layer {layer}",
+                hint=f"write {layer}.* in personal: a layer's integers belong together",
+            )
+            for layer, kinds in owners.items()
+            if len(kinds) > 1
+        ]
+
+    def _c_name_faults(self) -> list[HvError]:
+        """Two layers whose names make the same name in C."""
+        members = [name.replace(".", "_") for name in self.tensor_specs()]
+        offsets = [layer.name for layer in self.layers] + [
+            f"{layer.name}_scratch"
+            for layer in self.layers
+            if layer.op.scratch_bytes(self.input_shapes(layer))
+        ]
+        return [
+            HvError(f"two things would be called {name} in C", hint="rename a layer")
+            for names in (members, offsets)
+            for name, count in Counter(names).items()
+            if count > 1
         ]
 
 
@@ -263,8 +305,36 @@ def _layer_from_json(entry: Mapping[str, Any]) -> Layer:
     return Layer(name=name, op=find_op(kind).from_json(fields), inputs=inputs)
 
 
-def _wiring_faults(layer: Layer, known: Mapping[str, Shape]) -> list[HvError]:
+def _name_faults(name: str) -> list[HvError]:
+    if not _ARCHITECTURE_NAME.fullmatch(name):
+        return [
+            HvError(
+                f"{name!r} is no architecture name",
+                hint="a lower-case letter, then letters, digits and dashes",
+            )
+        ]
+    if name in _TAKEN_ARCHITECTURES:
+        return [HvError(f"the C runtime uses the name hv_{name} itself", hint="choose another")]
+    return []
+
+
+def _image_faults(image: Image) -> list[HvError]:
+    sizes = image.shape
+    if all(type(size) is int and size > 0 for size in sizes) and 0 < image.scale < math.inf:
+        return []
+    return [
+        HvError(
+            f"no image: {sizes} with scale {image.scale}",
+            where="image",
+            hint="height, width and channels are positive integers, scale is a positive number",
+        )
+    ]
+
+
+def _wiring_faults(layer: Layer, known: Mapping[str, DType]) -> list[HvError]:
     faults = []
+    if layer.name in _TAKEN_LAYERS:
+        faults.append(HvError(f"the kernel uses the name {layer.name} itself"))
     if not _NAME.fullmatch(layer.name) or layer.name == IMAGE:
         faults.append(
             HvError(
@@ -283,6 +353,11 @@ def _wiring_faults(layer: Layer, known: Mapping[str, Shape]) -> list[HvError]:
     ]
     if IMAGE in layer.inputs and not layer.op.reads_image:
         faults.append(HvError(f"{layer.op.kind} cannot read camera bytes"))
+    for index, name in enumerate(layer.inputs):
+        expected = "int32" if index < layer.op.accumulator_inputs else "int8"
+        if known.get(name, expected) != expected:
+            what = "one int32 accumulator" if expected == "int32" else "int8 values"
+            faults.append(HvError(f"{layer.op.kind} needs {what}, and {name} is {known[name]}"))
     return faults
 
 

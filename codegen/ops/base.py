@@ -107,6 +107,7 @@ class Op(ABC):
 
     kind: ClassVar[str]
     input_count: ClassVar[int] = 1
+    accumulator_inputs: ClassVar[int] = 0  # how many inputs, the first ones, are int32
     reads_image: ClassVar[bool] = False  # its kernel can take camera bytes
     is_alias: ClassVar[bool] = False  # its output is its input's bytes; no code runs
     is_decision: ClassVar[bool] = False

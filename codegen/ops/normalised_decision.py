@@ -43,6 +43,7 @@ class NormalisedDecision(Op):
 
     kind: ClassVar[str] = "normalised_decision"
     input_count: ClassVar[int] = 2
+    accumulator_inputs: ClassVar[int] = 1
     is_decision: ClassVar[bool] = True
 
     @property
@@ -74,6 +75,13 @@ class NormalisedDecision(Op):
         head = request.producers[0]
         if head is None or "weight" not in head.tensors:
             raise HvError("the decision needs a dense layer before it", where=request.name)
+        features = request.producers[1]
+        if features is None or head.inputs != (features.name,):
+            raise HvError(
+                "the decision's features must be what the last layer reads",
+                where=request.name,
+                hint="else score / |features| is no cosine",
+            )
         if _real_bias(head) != 0:
             raise HvError(
                 "a normalised decision needs a last layer without bias",

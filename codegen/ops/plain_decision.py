@@ -38,6 +38,7 @@ class PlainDecision(Op):
     """Output int32 [3]: score, 0, accepted."""
 
     kind: ClassVar[str] = "plain_decision"
+    accumulator_inputs: ClassVar[int] = 1
     is_decision: ClassVar[bool] = True
 
     @property
@@ -64,15 +65,15 @@ class PlainDecision(Op):
     def quantise(self, request: QuantiseRequest) -> Quantised:
         """The smallest accumulator whose real value reaches the real threshold."""
         score = request.input_quantities[0]
-        threshold = math.ceil(request.threshold / score.scale)
-        if not -(2**31) <= threshold < 2**31:
+        exact = request.threshold / score.scale
+        if not -(2**31) <= exact <= 2**31 - 1:
             raise HvError(
                 f"threshold {request.threshold:g} is beyond any score", where=request.name
             )
         return Quantised(
             quantity=Quantity(scale=score.scale, zero_point=0),
             constants={},
-            tensors={"threshold": np.array([threshold], np.int32)},
+            tensors={"threshold": np.array([math.ceil(exact)], np.int32)},
         )
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
