@@ -1,0 +1,48 @@
+"""Hypothesis strategies: shapes and geometries that the operators are tried with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness import ACTIVATIONS, Json, Shape3
+from hypothesis import strategies as st
+
+Sources = tuple[str, ...]
+
+seeds = st.integers(0, 2**31)
+shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6))
+activations = st.sampled_from(ACTIVATIONS)
+sources = st.sampled_from(("image", "first"))
+
+
+@st.composite
+def windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401 - hypothesis' draw
+    """Kernel, stride and padding that fit an image; every side padded on its own."""
+    sides = [_side(draw, size) for size in shape[:2]]
+    (kernel_y, stride_y, top, bottom), (kernel_x, stride_x, left, right) = sides
+    return {
+        "kernel": [kernel_y, kernel_x],
+        "stride": [stride_y, stride_x],
+        "padding": [top, left, bottom, right],
+    }
+
+
+def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401
+    kernel = draw(st.integers(1, 5))
+    before = draw(st.integers(0, kernel - 1))
+    after = draw(st.integers(max(0, min(kernel - size - before, kernel - 1)), kernel - 1))
+    if size + before + after < kernel:
+        kernel, before, after = size, min(before, size - 1), min(after, size - 1)
+    return kernel, draw(st.integers(1, 3)), before, after
+
+
+@st.composite
+def benches(
+    draw: Any,  # noqa: ANN401
+    case: Callable[[Any, Shape3], Json],
+    count: int = 4,
+) -> tuple[Shape3, list[Json]]:
+    """A shape and several cases that fit it."""
+    shape = draw(shapes)
+    return shape, [case(draw, shape) for _ in range(count)]
