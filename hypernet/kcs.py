@@ -59,12 +59,22 @@ def random_people(people: People, *, count: int, rng: Rng) -> NDArray[np.intp]:
 
 
 def neighbours(
-    people: People, centres: NDArray[np.float32], *, count: int, rng: Rng
+    people: People, centres: NDArray[np.float32], *, count: int, reach: int, rng: Rng
 ) -> NDArray[np.intp]:
-    """A hard batch: the `count` people nearest to one centre drawn at random."""
+    """A hard batch: people from the neighbourhood of one centre drawn at random.
+
+    Args:
+        people: to choose from.
+        centres: float32 [clusters, D].
+        count: people in the batch.
+        reach: they are drawn from the reach * count nearest; 1 takes the very nearest, which
+            taught small batches to tell look-alikes at the cost of everybody else.
+        rng: source of all randomness.
+    """
     centre = centres[rng.integers(len(centres))]
     distance = np.square(people.means - centre).sum(axis=1)
-    return np.argsort(distance, kind="stable")[:count].astype(np.intp)
+    nearest = np.argsort(distance, kind="stable")[: count * reach]
+    return rng.choice(nearest, size=count, replace=False).astype(np.intp)
 
 
 def draw_images(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -39,14 +39,14 @@ from hypernet.kcs import (
 )
 from hypernet.losses import DistillationWeights, distillation_loss, matrix_loss, norm_penalty
 from hypernet.scores import float_scores, unit_directions
-from hypernet.verifier import Verifier, head_layer, to_real
+from hypernet.verifier import Verifier, body_layers, head_layer, to_real
 
 
 @dataclass(frozen=True, kw_only=True)
 class DistilPlan:
     """How the body is distilled."""
 
-    steps: int = 5000
+    steps: int = 5200
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -57,7 +57,7 @@ class DistilPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratePlan:
-    """How h_gen is trained.
+    """How h_gen is trained; `generate_plan` suits it to an architecture.
 
     Attributes:
         steps: batches; 0 skips the stage and keeps the last-layer generator.
@@ -65,6 +65,7 @@ class GeneratePlan:
         each: images per identity, n.
         easy_share: share of the steps, at the start, with people drawn at random; then KCS.
         clusters: centres of KCS.
+        reach: how far around a centre KCS draws (kcs.neighbours).
         learning_rate: of the maps from the embedding.
         body_learning_rate: of what everybody shares.
         penalty: weight of the norm of the generated numbers.
@@ -76,14 +77,27 @@ class GeneratePlan:
     steps: int = 0
     people: int = 16
     each: int = 2
-    easy_share: float = 0.3
+    easy_share: float = 0.5
     clusters: int = 64
+    reach: int = 8
     learning_rate: float = 1e-3
-    body_learning_rate: float = 2e-4
+    body_learning_rate: float = 3e-4
     penalty: float = 1e-3
     logit_scale: float = 16.0
     logit_centre: float = 0.35
     average: float = 0.98
+
+
+def generate_plan(architecture: Architecture, steps: int) -> GeneratePlan:
+    """Batch and rates for what is personal.
+
+    A personal body runs once per verifier and image, so its batches are small; a shared body runs
+    once per image, so they can be as large as in distillation.
+    """
+    body = [f"{layer.name}.weight" for layer in body_layers(architecture)]
+    if any(architecture.is_personal(name) for name in body):
+        return GeneratePlan(steps=steps)
+    return GeneratePlan(steps=steps, people=48, each=3, average=0.995)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,13 +177,14 @@ def train(
     if start is None:
         generator = distil(learnt, architecture, plan, curve)
     else:
-        begun = start.build()
+        old = start.build()
         generator = LastLayerGenerator(
-            architecture, begun.shared_body(), begun.projection.detach(), begun.mean
+            architecture, old.shared_body(), old.projection.detach(), old.mean
         )
     if plan.generate.steps:
         generator = generate(learnt, generator, plan, curve)
-    return calibrate(learnt, pairs, table, generator, plan, curve, encoder=encoder)
+    made = calibrate(learnt, pairs, table, generator, plan, curve, encoder=encoder)
+    return replace(made, card={**made.card, "start": start.name if start else None})
 
 
 class Curve:
@@ -266,10 +281,10 @@ class Student(nn.Module):
         return F.normalize(self.verifier(images), dim=1) @ self.projection.T
 
 
-def generate(learnt: FaceTable, start: Generator, plan: Plan, curve: Curve) -> FilmGenerator:
-    """Stage 2: h_gen learns to change every layer for every person (paper, section 3).
+def generate(learnt: FaceTable, start: Generator, plan: Plan, curve: Curve) -> Generator:
+    """Stage 2: h_gen learns from who is who (paper, section 3).
 
-    A batch holds n images of each of B people; each enrols, and sees all of them.
+    A batch holds n images of each of B people; each enrols, and its verifier sees all of them.
 
     Args:
         learnt: photographs to learn from, all with a face.
@@ -278,39 +293,30 @@ def generate(learnt: FaceTable, start: Generator, plan: Plan, curve: Curve) -> F
         curve: told after every step.
 
     Returns:
-        The generator; everything it makes is personal.
+        The generator: of every layer where the architecture's body is personal, otherwise of the
+        last layer, with a body that learnt further.
     """
     how = plan.generate
-    architecture = start.architecture
     rng = torch.Generator().manual_seed(plan.seed + 1)
+    scale = start.architecture.image.scale
     chips = torch.from_numpy(learnt.chips)
     person = torch.from_numpy(learnt.person_numbers())
     directions = unit_directions(start, learnt.embeddings)
-    generator = FilmGenerator(
-        architecture, start.shared_body(), start.projection.detach(), start.mean
-    )
+    generator = warm_start(start)
     logit = nn.ParameterList(
         [nn.Parameter(torch.tensor(value)) for value in (how.logit_scale, how.logit_centre)]
     )
     average = MovingAverage(generator, how.average)
-    film, shared = [generator.film], [generator.projection, *generator.body.values(), *logit]
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": film, "lr": how.learning_rate},
-            {"params": shared, "lr": how.body_learning_rate},
-        ],
-        weight_decay=0.0,
-    )
+    optimiser = _two_rates(generator, logit, how)
     schedule = _schedule(optimiser, how.steps, max(how.steps // 20, 1))
     batches = _face_batches(group_people(person.numpy(), directions.numpy()), plan)
     for step, drawn in enumerate(batches, start=1):
         rows = torch.from_numpy(drawn)
-        images = training_images(chips[rows], plan.augmentation, architecture.image.scale, rng)
-        thetas = [generator(direction) for direction in directions[rows]]
-        scores = torch.stack([cosines(architecture, theta, images) for theta in thetas])
+        images = training_images(chips[rows], plan.augmentation, scale, rng)
+        scores, penalty = score_matrix(generator, directions[rows], images)
         same = person[rows][:, None] == person[rows][None]
         loss = matrix_loss(logit[0] * (scores - logit[1]), same)
-        loss = loss + how.penalty * torch.stack([norm_penalty(theta) for theta in thetas]).mean()
+        loss = loss + how.penalty * penalty
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
@@ -322,6 +328,39 @@ def generate(learnt: FaceTable, start: Generator, plan: Plan, curve: Curve) -> F
     return average.module
 
 
+def warm_start(start: Generator) -> Generator:
+    """The kind of generator that the architecture's choice of personal tensors asks for."""
+    architecture = start.architecture
+    personal = any(architecture.is_personal(name) for name in start.shared_body())
+    kind = FilmGenerator if personal else LastLayerGenerator
+    return kind(architecture, start.shared_body(), start.projection.detach(), start.mean)
+
+
+def score_matrix(generator: Generator, directions: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Every verifier on every image, and the norm penalty of what was generated.
+
+    Where the body is shared it runs once, and only the last layers differ.
+
+    Args:
+        generator: h_gen.
+        directions: float [V, D], centred embeddings of unit length; one verifier each.
+        images: float [I, H, W, C].
+
+    Returns:
+        Cosines, float [V, I], and a scalar; both differentiable.
+    """
+    architecture = generator.architecture
+    if isinstance(generator, FilmGenerator):
+        thetas = [generator(direction) for direction in directions]
+        scores = torch.stack([cosines(architecture, theta, images) for theta in thetas])
+        return scores, torch.stack([norm_penalty(theta) for theta in thetas]).mean()
+    heads = directions @ generator.projection
+    theta = generator(directions[0])
+    features = float_forward(architecture, theta, images)[head_layer(architecture).inputs[0]]
+    scores = F.normalize(heads, dim=1) @ F.normalize(features, dim=1).T
+    return scores, norm_penalty({"heads": heads})
+
+
 def cosines(architecture: Architecture, theta: Theta, images: Tensor) -> Tensor:
     """One verifier's scores w.h / (|w| |h|), differentiable: float [N]."""
     head = head_layer(architecture)
@@ -329,6 +368,22 @@ def cosines(architecture: Architecture, theta: Theta, images: Tensor) -> Tensor:
     length = values[head.inputs[0]].norm(dim=1) * theta[f"{head.name}.weight"].norm()
     scores: Tensor = values[head.name][:, 0] / length.clamp(min=1e-12)
     return scores
+
+
+def _two_rates(
+    generator: Generator, logit: nn.ParameterList, how: GeneratePlan
+) -> torch.optim.AdamW:
+    """The maps from the embedding learn faster than what everybody shares."""
+    maps = [generator.film] if isinstance(generator, FilmGenerator) else [generator.projection]
+    mine = {id(parameter) for parameter in maps}
+    shared = [own for own in generator.parameters() if id(own) not in mine]
+    return torch.optim.AdamW(
+        [
+            {"params": maps, "lr": how.learning_rate},
+            {"params": [*shared, *logit], "lr": how.body_learning_rate},
+        ],
+        weight_decay=0.0,
+    )
 
 
 def _face_batches(people: People, plan: Plan) -> Iterator[NDArray[np.intp]]:
@@ -340,7 +395,7 @@ def _face_batches(people: People, plan: Plan) -> Iterator[NDArray[np.intp]]:
         if step < how.easy_share * how.steps:
             chosen = random_people(people, count=how.people, rng=rng)
         else:
-            chosen = neighbours(people, centres, count=how.people, rng=rng)
+            chosen = neighbours(people, centres, count=how.people, reach=how.reach, rng=rng)
         yield draw_images(people, chosen, each=how.each, rng=rng)
 
 

@@ -40,12 +40,20 @@ def test_a_hard_batch_is_one_knot(people: People) -> None:
     rng = np.random.default_rng(1)
     seen = set()
     for _ in range(20):
-        chosen = neighbours(people, centres, count=5, rng=rng)
+        chosen = neighbours(people, centres, count=5, reach=1, rng=rng)
         knots = set((chosen // 5).tolist())
         assert len(knots) == 1
         assert len(set(chosen.tolist())) == 5
         seen |= knots
     assert seen == {0, 1, 2, 3}
+
+
+def test_reach_widens_the_neighbourhood(people: People) -> None:
+    centres = cluster_centres(people, clusters=4, seed=0)
+    rng = np.random.default_rng(4)
+    chosen = neighbours(people, centres, count=5, reach=4, rng=rng)
+    assert len(set(chosen.tolist())) == 5
+    assert len(set((chosen // 5).tolist())) > 1
 
 
 def test_hard_batches_are_closer_than_random_ones(people: People) -> None:
@@ -55,7 +63,9 @@ def test_hard_batches_are_closer_than_random_ones(people: People) -> None:
     def spread(chosen: np.ndarray) -> float:
         return float(np.var(people.means[chosen], axis=0).sum())
 
-    hard = np.mean([spread(neighbours(people, centres, count=5, rng=rng)) for _ in range(10)])
+    hard = np.mean(
+        [spread(neighbours(people, centres, count=5, reach=1, rng=rng)) for _ in range(10)]
+    )
     easy = np.mean([spread(random_people(people, count=5, rng=rng)) for _ in range(10)])
     assert hard < easy / 5
 

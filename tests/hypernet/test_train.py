@@ -113,7 +113,7 @@ def test_generate_starts_from_a_distilled_checkpoint(
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     distilled, _ = _train(table, pairs, tiny, plan)
     full = dataclasses.replace(tiny, name="tiny-full", personal=("*",))
-    stage = GeneratePlan(steps=3, people=3, clusters=2)
+    stage = GeneratePlan(steps=3, people=3, clusters=2, reach=2)
     told: list[Step] = []
     made = train(
         table,
