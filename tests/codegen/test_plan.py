@@ -1,0 +1,154 @@
+"""Memory plans of random graphs: what a layer reads is still what was written there."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codegen.errors import GateBreach
+from codegen.lower import lower
+from codegen.nets import IMAGE, Architecture, QuantNet
+from codegen.plan import ALIGNMENT_BYTES, MemoryPlan, check_plan, plan_memory
+from codegen.targets import find_target
+from tests.networks import IMAGE_SCALE, conv_head, depthwise_all, quant_net
+
+Json = dict[str, Any]
+SIDE, CHANNELS = 4, 3
+
+
+@st.composite
+def graphs(draw: Any) -> Architecture:  # noqa: ANN401
+    """Any wiring: branches, joins, aliases of aliases, results nobody reads."""
+    layers: list[Json] = [
+        {"name": "l0", "op": "pointwise", "inputs": ["image"], "channels": CHANNELS}
+    ]
+    images, vectors = ["l0"], []
+    for index in range(1, draw(st.integers(1, 12))):
+        name = f"l{index}"
+        op = draw(st.sampled_from(("pointwise", "conv2d", "max_pool", "add", "flatten", "alias")))
+        source = draw(st.sampled_from(images))
+        if op == "flatten" or (op == "alias" and not vectors):
+            layers.append({"name": name, "op": "flatten", "inputs": [source]})
+            vectors.append(name)
+            continue
+        if op == "alias":
+            layers.append(
+                {"name": name, "op": "flatten", "inputs": [draw(st.sampled_from(vectors))]}
+            )
+            vectors.append(name)
+            continue
+        layers.append({"name": name, **_image_layer(op, source, draw(st.sampled_from(images)))})
+        images.append(name)
+    last = draw(st.sampled_from(images))
+    layers += [
+        {"name": "features", "op": "flatten", "inputs": [last]},
+        {"name": "head", "op": "dense", "inputs": ["features"], "channels": 1, "output": "int32"},
+        {"name": "decision", "op": "normalised_decision", "inputs": ["head", "features"]},
+    ]
+    image = {"height": SIDE, "width": SIDE, "channels": CHANNELS, "scale": IMAGE_SCALE}
+    return Architecture.from_json(
+        {"name": "graph", "image": image, "layers": layers, "personal": ["*"]}
+    )
+
+
+def _image_layer(op: str, one: str, two: str) -> Json:
+    window = {"kernel": [3, 3], "padding": [1, 1, 1, 1]}
+    return {
+        "pointwise": {"op": "pointwise", "inputs": [one], "channels": CHANNELS},
+        "conv2d": {"op": "conv2d", "inputs": [one], "channels": CHANNELS, **window},
+        "max_pool": {"op": "max_pool", "inputs": [one], **window},
+        "add": {"op": "add", "inputs": [one, two]},
+    }[op]
+
+
+@settings(max_examples=80)
+@given(graphs())
+def test_what_is_read_is_what_was_written(arch: Architecture) -> None:
+    """Runs the plan on bytes tagged with their writer; knows nothing of lifetimes."""
+    net = quant_net(arch)
+    plan = plan_memory(net)
+    check_plan(plan)
+    _simulate(net, plan)
+
+
+def _simulate(net: QuantNet, plan: MemoryPlan) -> None:
+    owner = np.full(plan.arena_bytes, -1)
+    written: dict[str, int] = {}
+    for step in lower(net, plan, find_target("cortex-m4")).steps:
+        layer = net.layers[step.index]
+        for name in layer.inputs:
+            if name != IMAGE:
+                source = next(other for other in net.layers if other.name == name)
+                size = int(np.prod(source.output_shape)) * (4 if name == "head" else 1)
+                start = plan.offset(name)
+                assert (owner[start : start + size] == written[name]).all(), (step.name, name)
+        scratch = layer.op.scratch_bytes(layer.input_shapes)
+        if step.function is None:
+            written[step.name] = written[layer.inputs[0]]
+            continue
+        pieces = [(step.offset_bytes, step.size_bytes)]
+        if scratch:
+            pieces.insert(0, (plan.scratch_offset(step.name), scratch))
+        for start, size in pieces:
+            assert start % ALIGNMENT_BYTES == 0
+            assert start >= 0
+            assert start + size <= plan.arena_bytes
+            still_read = [written[n] for n in layer.inputs if n != IMAGE]
+            assert not np.isin(owner[start : start + size], still_read).any(), step.name
+            owner[start : start + size] = (
+                1000 + step.index if scratch and start != step.offset_bytes else step.index
+            )
+        assert (owner[step.offset_bytes : step.offset_bytes + step.size_bytes] == step.index).all()
+        written[step.name] = step.index
+    end = plan.offset("decision")
+    assert (owner[end : end + 12] == written["decision"]).all()
+
+
+@settings(max_examples=60)
+@given(graphs(), st.integers(0, 1000))
+def test_a_planted_overlap_is_caught(arch: Architecture, choice: int) -> None:
+    plan = plan_memory(quant_net(arch))
+    pairs = [
+        (i, j)
+        for i, one in enumerate(plan.buffers)
+        for j, two in enumerate(plan.buffers)
+        if i != j and one.lives_with(two)
+    ]
+    i, j = pairs[choice % len(pairs)]
+    moved = dataclasses.replace(plan.buffers[i], offset_bytes=plan.buffers[j].offset_bytes)
+    with pytest.raises(GateBreach, match="overlaps"):
+        check_plan(_with_buffer(plan, i, moved))
+
+
+def test_misaligned_and_outside_are_caught_together() -> None:
+    plan = plan_memory(conv_head())
+    last = len(plan.buffers) - 1
+    stray = dataclasses.replace(plan.buffers[last], offset_bytes=plan.arena_bytes - 4)
+    with pytest.raises(GateBreach) as caught:
+        check_plan(_with_buffer(plan, last, stray))
+    message = str(caught.value)
+    assert "leaves the arena" in message
+    if stray.offset_bytes % ALIGNMENT_BYTES:
+        assert "is not aligned" in message
+        assert len(caught.value.breaches) >= 2
+    negative = dataclasses.replace(plan.buffers[0], offset_bytes=-16)
+    with pytest.raises(GateBreach, match="leaves the arena"):
+        check_plan(_with_buffer(plan, 0, negative))
+
+
+@pytest.mark.parametrize("make", [conv_head, depthwise_all])
+def test_buffers_are_reused(make: Any) -> None:  # noqa: ANN401
+    """An arena of all buffers side by side would do, and would be a waste."""
+    plan = plan_memory(make())
+    assert plan.arena_bytes < sum(buffer.size_bytes for buffer in plan.buffers)
+    assert plan == plan_memory(make())
+
+
+def _with_buffer(plan: MemoryPlan, index: int, buffer: Any) -> MemoryPlan:  # noqa: ANN401
+    buffers = (*plan.buffers[:index], buffer, *plan.buffers[index + 1 :])
+    return dataclasses.replace(plan, buffers=buffers)
