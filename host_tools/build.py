@@ -74,12 +74,10 @@ GCC_FLAGS = (
 )
 
 LINK_FLAGS = ("-Wl,--gc-sections", f"-Wl,--entry={RESET_FUNCTION}", "-Wl,--build-id=none")
-BARE_LINK_FLAGS = ("-nostdlib",)
-# 64-bit arithmetic that a core lacks.
+GCC_LINK_FLAGS = ("-nostdlib",)
+# 64-bit arithmetic that a core lacks. zig links its own, which it compiles for a core when it first
+# needs it (half a minute) and then keeps in its cache.
 GCC_LIBRARIES = ("-lgcc",)
-# zig compiles its library of 64-bit arithmetic anew for each core, which takes half a minute the
-# first time. Only these cores, without a long multiply, need it; -nostdlib would leave it out.
-ZIG_LIBRARY_TARGETS = frozenset({"cortex-m0"})
 
 _OVERFLOW = re.compile(r"region [`'](\w+)'? overflowed by (\d+) bytes|(hv: [^\n\"]+ budget)")
 
@@ -162,7 +160,6 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
     result = order.out / f"{order.app}.elf"
     compiler = (*order.toolchain.argv, *_target_flags(order))
     is_zig = order.toolchain.is_zig
-    needs_zig_library = is_zig and order.board.target in ZIG_LIBRARY_TARGETS
     return BuildPlan(
         compile_argvs=tuple(
             (*compiler, *_compile_flags(order), "-c", str(source), "-o", str(path))
@@ -170,7 +167,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
         ),
         link_argv=(
             *compiler,
-            *(() if needs_zig_library else BARE_LINK_FLAGS),
+            *(() if is_zig else GCC_LINK_FLAGS),
             *LINK_FLAGS,
             "-T",
             str(script),
@@ -280,7 +277,7 @@ def _check_stack(firmware: Firmware) -> None:
     firmware.elf.unlink()
     path = " > ".join(f"{function} {frame}" for function, frame in firmware.stack.path)
     raise HvError(
-        f"needs {firmware.stack.size_bytes} bytes of stack, and the board gives {board.stack_bytes}",
+        f"needs {firmware.stack.size_bytes} bytes of stack, the board gives {board.stack_bytes}",
         where=f"{firmware.order.app} for {board.name}: {path}",
         hint="raise stack_bytes in board.toml",
     )

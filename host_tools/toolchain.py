@@ -7,6 +7,7 @@ Two families for each purpose. `gcc` is the distribution's own; `zig` is clang a
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from dataclasses import dataclass
 from enum import Enum
@@ -75,11 +76,12 @@ class Toolchain:
         """Returns the variables each call needs: zig keeps its intermediate files in our cache."""
         if not self.is_zig:
             return {}
-        folder = str(cache_folder("zig"))
-        return {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
+        folder = os.environ.get(ZIG_CACHE_VARIABLE) or str(cache_folder("zig"))
+        return {ZIG_CACHE_VARIABLE: folder, "ZIG_LOCAL_CACHE_DIR": folder}
 
 
 ZIG = "zig"
+ZIG_CACHE_VARIABLE = "ZIG_GLOBAL_CACHE_DIR"  # zig's own; who sets it keeps it
 _ZIG_HINT = "pip install ziglang"
 
 # In order of preference. The distribution's gcc first: it is the compiler most boards are shipped

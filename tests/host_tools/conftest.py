@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import os
+from collections.abc import Iterator
 
+import platformdirs
 import pytest
 from toy import write_toy
+from toy_firmware import Build, firmware_compiler
 
-from codegen.errors import ProgramMissing
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
-from host_tools.emulators import find_emulator
-from host_tools.emulators.base import Emulator
 from host_tools.manifest import Manifest, load_manifest
-from host_tools.toolchain import Purpose, Toolchain, choose
-
-Build = Callable[..., Firmware]
+from host_tools.toolchain import ZIG_CACHE_VARIABLE
 
 
 @pytest.fixture(scope="session")
@@ -45,29 +42,10 @@ def build(toy: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Build:
     return once
 
 
-def firmware_compiler(name: str) -> Toolchain:
-    try:
-        return choose(Purpose.FIRMWARE, name)
-    except ProgramMissing as error:
-        pytest.skip(str(error))
-
-
-def installed_emulator(name: str) -> Emulator:
-    emulator = find_emulator(name)
-    if emulator.version() is None:
-        pytest.skip(f"{name} is not installed: {emulator.hint}")
-    return emulator
-
-
-def build_faulty(kernel: str, folder: Path, *, board: str = "mps2-an386") -> Firmware:
-    """Builds the toy with another kernel text."""
-    manifest = load_manifest(write_toy(folder / "faulty", kernel=kernel))
-    return build_firmware(
-        FirmwareOrder(
-            app="trace",
-            board=load_board(board),
-            toolchain=firmware_compiler("gcc"),
-            manifest=manifest,
-            out=folder / "out",
-        )
-    )
+@pytest.fixture(scope="session", autouse=True)
+def _zig_keeps_its_library() -> Iterator[None]:
+    """Zig's compiled library of arithmetic outlives the tests; making it takes half a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not os.environ.get(ZIG_CACHE_VARIABLE):
+            patch.setenv(ZIG_CACHE_VARIABLE, str(platformdirs.user_cache_path("hvcodegen") / "zig"))
+        yield

@@ -220,7 +220,7 @@ def planted(before: str, after: str) -> str:
 def reference(images: NDArray[np.uint8]) -> dict[str, NDArray[np.int8] | NDArray[np.int32]]:
     """What the toy must compute for images [N, 4, 4, 1]."""
     conv0 = np.clip(2 * (images.astype(np.int32) - 128) + 3, -128, 127).astype(np.int8)
-    features = conv0.reshape(len(images), PIXELS)
+    features = conv0.reshape(len(images), PIXELS).copy()
     score = features.astype(np.int32) @ PERSON.astype(np.int32)
     accepted = (score >= THRESHOLD).astype(np.int32)
     decision = np.stack([score, np.zeros_like(score), accepted], axis=1)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from codegen.errors import HvError
+from codegen.targets import TARGETS, find_target
+from host_tools.boards import board_names, linker_script, load_board, parse_board
+
+TEXT = """
+target = "cortex-m4"
+clock_hz = 25_000_000
+stack_bytes = 4096
+[flash]
+origin = 0x0000_0000
+size_bytes = 0x0040_0000
+[ram]
+origin = 0x2000_0000
+size_bytes = 0x0040_0000
+budget_bytes = 65536
+[emulators]
+qemu = "mps2-an386"
+"""
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_every_board_has_a_known_core_and_aligned_memories(name: str) -> None:
+    board = load_board(name)
+    find_target(board.target)
+    assert board.stack_bytes % 8 == 0
+    assert board.flash.origin % 4096 == board.ram.origin % 4096 == 0
+
+
+def test_every_target_with_a_board_finds_itself_there() -> None:
+    for target in TARGETS:
+        if target.board is not None:
+            assert load_board(target.board).target == target.name
+
+
+def test_memories_and_budgets_reach_the_linker() -> None:
+    script = linker_script(parse_board("mine", TEXT, where="board.toml"))
+    assert "FLASH (rx) : ORIGIN = 0x00000000, LENGTH = 4194304" in script
+    assert "RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 4194304" in script
+    assert "hv_stack_bytes = 4096;" in script
+    assert "hv_flash_budget_bytes = 4194304;" in script
+    assert "hv_ram_budget_bytes = 65536;" in script
+    assert "ASSERT(hv_ram_used_bytes <= hv_ram_budget_bytes" in script
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('target = "cortex-m4"', "", "target is missing"),
+        ("4096", '"4096"', "stack_bytes must be of type int: '4096'"),
+        ("4096", "true", "stack_bytes must be of type int: True"),
+        ("clock_hz", "colour = 1\nclock_hz", "unknown keys: colour"),
+        ("budget_bytes", "budget", "unknown keys: budget"),
+        ("[flash]", "[flash", "not valid TOML"),
+        ("[ram]", "[rom]", "ram is missing"),
+    ],
+)
+def test_faulty_descriptions_are_refused(before: str, after: str, message: str) -> None:
+    with pytest.raises(HvError, match=message) as caught:
+        parse_board("mine", TEXT.replace(before, after, 1), where="board.toml")
+    assert caught.value.where.startswith("board.toml")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../startup", ""])
+def test_an_unknown_board_is_refused(name: str) -> None:
+    with pytest.raises(HvError, match="there is no board called") as caught:
+        load_board(name)
+    assert "mps2-an386" in caught.value.hint
