@@ -80,6 +80,15 @@ def test_faces_are_found_once_and_cached(
     assert first.person_numbers().tolist() == [0, 0, 1, 2, 2, 2]
 
 
+def test_two_processes_find_what_one_finds(
+    folder: Path, encoder: Callable[[], FaceEncoder], tmp_path: Path
+) -> None:
+    one = load_faces(folder, encoder=encoder, cache=tmp_path / "one.npz")
+    two = load_faces(folder, encoder=encoder, cache=tmp_path / "two.npz", workers=2)
+    for name in ("files", "people", "folds", "chips", "embeddings", "found"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
 def test_a_table_of_other_photographs_is_refused(
     folder: Path, encoder: Callable[[], FaceEncoder], tmp_path: Path
 ) -> None:
