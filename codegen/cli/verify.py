@@ -13,7 +13,6 @@ from codegen.cli.common import (
     json_option,
     print_result,
     store_option,
-    table,
     talk,
     target_option,
     user_option,
@@ -65,12 +64,5 @@ def command(
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
         checks = verifying.verify(entry, crops.images, plan, Path(scratch), talk)
     data: dict[str, Any] = verifying.summary(checks)
-    rows = [
-        (c.where, c.comparison.tensors_compared, "equal" if c.comparison.bit_exact else "DIFFERS")
-        for c in checks
-    ]
-    lines = table(("compared with the PyTorch integer reference", "tensors", ""), rows)
-    verdict = "bit-exact" if data["bit_exact"] else f"NOT bit-exact: {verifying.first(checks)}"
-    lines += ["", f"{len(crops.names)} images: {verdict}"]
-    print_result(as_json, data, lines)
+    print_result(as_json, data, verifying.check_lines(checks))
     verifying.require_bit_exact(checks)

@@ -10,34 +10,57 @@ from typing import Any
 import numpy as np
 
 from codegen.cli import pipeline
+from codegen.cli.common import table
 from codegen.errors import OutputsDiffer
 from codegen.store import User
 from codegen.targets import Target
-from host_tools.boards import load_board
+from host_tools.boards import Board
+from host_tools.build import Firmware, build_firmware
 from host_tools.compare import Comparison, compare
 from host_tools.emulators import EMULATORS, choose_emulator
 from host_tools.emulators.base import Emulator
-from host_tools.run import run_trace
+from host_tools.run import TraceRun, run_trace
 from host_tools.simulator import Simulator
 from host_tools.toolchain import Purpose, Toolchain, all_available, choose
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to compare; None takes every compiler or emulator that is installed."""
+    """What to compare.
+
+    Attributes:
+        target: the core.
+        board: None takes the target's emulated one.
+        compiler: only this one; None as `thorough` says.
+        emulator: only this one; None as `thorough` says.
+        thorough: every compiler and emulator that is installed, else the preferred ones.
+        count: whether the first run on the target counts instructions.
+    """
 
     target: Target
     board: str | None = None
     compiler: str | None = None
     emulator: str | None = None
+    thorough: bool = True
+    count: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRun:
+    """What ran on an emulated board."""
+
+    firmware: Firmware
+    emulator: str
+    run: TraceRun
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One implementation against the reference."""
+    """One implementation against the reference; `target` is None for this machine."""
 
     where: str
     comparison: Comparison
+    target: TargetRun | None
 
 
 def verify(
@@ -51,9 +74,23 @@ def verify(
     report("running the PyTorch integer reference ...")
     expected = pipeline.torch_reference(user.quant_net, images)
     with pipeline.emitted(user, plan.target, scratch / user.name) as folder:
-        checks = []
-        for where, tensors in _implementations(folder, images, plan, scratch, report):
-            checks.append(Check(where=where, comparison=compare(expected, tensors)))
+        checks = [
+            Check(
+                where=f"this machine, {toolchain.name}",
+                comparison=compare(expected, tensors),
+                target=None,
+            )
+            for toolchain, tensors in _host_traces(folder, images, plan, report)
+        ]
+        for target in _target_runs(folder, images, plan, scratch, report):
+            order = target.firmware.order
+            checks.append(
+                Check(
+                    where=f"{order.board.name} in {target.emulator}, {order.toolchain.name}",
+                    comparison=compare(expected, target.run.trace.tensors),
+                    target=target,
+                )
+            )
     return checks
 
 
@@ -70,6 +107,21 @@ def summary(checks: list[Check]) -> dict[str, Any]:
             {"where": check.where, **pipeline.comparison_json(check.comparison)} for check in checks
         ],
     }
+
+
+def check_lines(checks: list[Check]) -> list[str]:
+    """A table of what was compared, and the verdict."""
+    rows = [
+        (c.where, c.comparison.tensors_compared, "equal" if c.comparison.bit_exact else "DIFFERS")
+        for c in checks
+    ]
+    exact = all(check.comparison.bit_exact for check in checks)
+    verdict = "BIT-EXACT" if exact else f"NOT BIT-EXACT: {first(checks)}"
+    return [
+        *table(("compared with the PyTorch integer reference", "tensors", ""), rows),
+        "",
+        f"{verdict}, {checks[0].comparison.images} images",
+    ]
 
 
 def first(checks: list[Check]) -> str:
@@ -91,38 +143,41 @@ def require_bit_exact(checks: list[Check]) -> None:
         )
 
 
-def _implementations(
-    folder: Path, images: np.ndarray, plan: Plan, scratch: Path, report: Callable[[str], None]
-) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    for toolchain in _toolchains(Purpose.HOST, plan.compiler):
+def _host_traces(
+    folder: Path, images: np.ndarray, plan: Plan, report: Callable[[str], None]
+) -> Iterator[tuple[Toolchain, dict[str, np.ndarray]]]:
+    for toolchain in _toolchains(Purpose.HOST, plan):
         report(f"running the C on this machine, compiled with {toolchain.name} ...")
-        yield (
-            f"this machine, {toolchain.name}",
-            Simulator(folder, toolchain=toolchain).trace(images),
-        )
-    board = plan.board or plan.target.board
-    for toolchain in _toolchains(Purpose.FIRMWARE, plan.compiler):
+        yield toolchain, Simulator(folder, toolchain=toolchain).trace(images)
+
+
+def _target_runs(
+    folder: Path, images: np.ndarray, plan: Plan, scratch: Path, report: Callable[[str], None]
+) -> Iterator[TargetRun]:
+    count = plan.count
+    for toolchain in _toolchains(Purpose.FIRMWARE, plan):
         out = scratch / f"firmware-{toolchain.name}"
-        report(f"building firmware for {board} with {toolchain.name} ...")
-        firmware = pipeline.build_trace_firmware(folder, plan.target, toolchain.name, out, board)
-        for emulator in _emulators(firmware.order.board.name, plan.emulator):
+        report(f"building firmware for {plan.board or plan.target.board} with {toolchain.name} ...")
+        order = pipeline.trace_order(folder, plan.target, toolchain.name, out, plan.board)
+        firmware = build_firmware(order)
+        for emulator in _emulators(order.board, plan):
             report(f"running it in {emulator.name} ...")
-            trace = run_trace(emulator, firmware, images).trace
-            yield f"{board} in {emulator.name}, {toolchain.name}", dict(trace.tensors)
+            ran = run_trace(emulator, firmware, images, count=count)
+            yield TargetRun(firmware=firmware, emulator=emulator.name, run=ran)
+            count = False
 
 
-def _toolchains(purpose: Purpose, name: str | None) -> tuple[Toolchain, ...]:
+def _toolchains(purpose: Purpose, plan: Plan) -> tuple[Toolchain, ...]:
     """Those installed, without `cc`, which is one of the others under another name."""
-    if name is not None:
-        return (choose(purpose, name),)
+    if plan.compiler is not None or not plan.thorough:
+        return (choose(purpose, plan.compiler),)
     found = tuple(t for t in all_available(purpose) if t.name != "cc")
     return found or (choose(purpose),)
 
 
-def _emulators(board_name: str, name: str | None) -> tuple[Emulator, ...]:
-    board = load_board(board_name)
-    if name is not None:
-        return (choose_emulator(board, name),)
+def _emulators(board: Board, plan: Plan) -> tuple[Emulator, ...]:
+    if plan.emulator is not None or not plan.thorough:
+        return (choose_emulator(board, plan.emulator),)
     found = tuple(
         emulator
         for emulator in EMULATORS
