@@ -1,5 +1,6 @@
 /* hv_startup.c: from reset to main on any Cortex-M (M0 to M33), without a C library.
  * Sources: Armv7-M and Armv8-M Architecture Reference Manuals, "The vector table" and "CPACR". */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "hv_exit.h"
@@ -74,10 +75,16 @@ static void enable_floating_point(void)
 #endif
 }
 
+/* By address: to the language, two symbols of the linker script are two unrelated objects. */
+static bool is_below(const volatile uint32_t *word, const uint32_t *end)
+{
+    return (uintptr_t)word < (uintptr_t)end;
+}
+
 static void copy_data(void)
 {
     const uint32_t *source = hv_data_in_flash;
-    for (uint32_t *word = hv_data_start; word < hv_data_end; word++) {
+    for (uint32_t *word = hv_data_start; is_below(word, hv_data_end); word++) {
         *word = *source;
         source++;
     }
@@ -85,19 +92,19 @@ static void copy_data(void)
 
 static void clear_bss(void)
 {
-    for (uint32_t *word = hv_bss_start; word < hv_bss_end; word++) {
+    for (uint32_t *word = hv_bss_start; is_below(word, hv_bss_end); word++) {
         *word = 0u;
     }
 }
 
 static void paint_stack(void)
 {
-    uint32_t *stack_pointer;
+    const uint32_t *stack_pointer;
     __asm__ volatile("mov %0, sp"
                      : "=r"(stack_pointer));
     const uint32_t *const end = stack_pointer - PAINT_MARGIN_WORDS;
     /* volatile: the compiler must neither drop these stores nor turn them into a call */
-    for (volatile uint32_t *word = hv_stack_limit; word < end; word++) {
+    for (volatile uint32_t *word = hv_stack_limit; is_below(word, end); word++) {
         *word = HV_STACK_PAINT;
     }
 }
@@ -105,10 +112,10 @@ static void paint_stack(void)
 uint32_t hv_stack_used_bytes(void)
 {
     const volatile uint32_t *word = hv_stack_limit;
-    while ((word < hv_stack_top) && (*word == HV_STACK_PAINT)) {
+    while (is_below(word, hv_stack_top) && (*word == HV_STACK_PAINT)) {
         word++;
     }
-    return (uint32_t)(hv_stack_top - word) * (uint32_t)sizeof(uint32_t);
+    return (uint32_t)((uintptr_t)hv_stack_top - (uintptr_t)word);
 }
 
 _Noreturn void hv_reset(void)

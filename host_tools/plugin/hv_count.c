@@ -233,9 +233,8 @@ static void report_layers(FILE *out)
 
 static void report_strays(FILE *out)
 {
-    const uint64_t shown = (strays_count < STRAYS_SHOWN) ? strays_count : STRAYS_SHOWN;
     (void)fprintf(out, "  \"stray_stores\": %" PRIu64 ",\n  \"strays\": [", strays_count);
-    for (uint64_t i = 0u; i < shown; i++) {
+    for (uint64_t i = 0u; (i < strays_count) && (i < STRAYS_SHOWN); i++) {
         (void)fprintf(out, "%s\n    {\"instruction\": %" PRIu64 ", \"address\": %" PRIu64 "}", (i > 0u) ? "," : "", strays[i].instruction, strays[i].address);
     }
     (void)fprintf(out, "\n  ],\n");

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from codegen.errors import HvError
-from host_tools.stack import stack_bound
+from host_tools.stack import LIBRARY_FRAMES, stack_bound
 
 
 def _node(name: str, size: int, kind: str = "static") -> str:
@@ -76,3 +79,29 @@ def test_unknown_functions_are_refused(tmp_path: Path) -> None:
 def test_a_missing_root_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HvError, match="no function main"):
         stack_bound(_write(tmp_path, _node("other", 8)), "main")
+
+
+def test_library_frames_are_those_of_the_library() -> None:
+    """Every push of each function, as libgcc for Armv6-M is disassembled."""
+    if shutil.which("arm-none-eabi-objdump") is None:
+        pytest.skip("arm-none-eabi-objdump is not installed")
+    core = ("-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft")
+    library = _output("arm-none-eabi-gcc", *core, "-print-libgcc-file-name").strip()
+    listing = _output("arm-none-eabi-objdump", "-d", "--no-show-raw-insn", library)
+    for function, frame in LIBRARY_FRAMES.items():
+        code = re.search(
+            rf"^[0-9a-f]+ <{_SAME_CODE.get(function, function)}>:\n(.*?)\n\n", listing, re.M | re.S
+        )
+        assert code is not None, function
+        pushes = re.findall(r"push\s+\{([^}]*)\}", code[1])
+        pushed = sum(len(registers.split(",")) for registers in pushes) * 4
+        assert pushed <= frame, function
+        assert "sub\tsp" not in code[1], function
+
+
+# libgcc gives some code two names; the disassembly shows one
+_SAME_CODE = {"__aeabi_idiv": "__divsi3", "__aeabi_uidiv": "__udivsi3"}
+
+
+def _output(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
