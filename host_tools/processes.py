@@ -11,6 +11,8 @@ from pathlib import Path
 
 from codegen.errors import HvError, ProgramMissing
 
+GRACE_S = 2.0  # from the polite signal to the one that cannot be ignored
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
@@ -47,26 +49,38 @@ def run_program(
         HvError: the time limit was reached.
     """
     try:
-        finished = subprocess.run(
+        process = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**os.environ, **(environment or {})},
-            timeout=timeout_s,
-            check=False,
         )
     except (FileNotFoundError, PermissionError) as error:
         raise ProgramMissing(
             f"cannot run {argv[0]}: {error.strerror}", where=shlex.join(argv), hint=hint
         ) from error
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise HvError(
             f"{Path(argv[0]).name} did not finish within {timeout_s:g} seconds",
             where=shlex.join(argv),
             hint="allow more time, or fewer images",
         ) from error
-    return Finished(
-        exit_code=finished.returncode, output=finished.stdout.decode("utf-8", errors="replace")
-    )
+    finally:
+        _stop(process)
+    return Finished(exit_code=process.returncode, output=output.decode("utf-8", errors="replace"))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a program that still runs; asked first, so that it can remove its own files."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.communicate(timeout=GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
