@@ -103,8 +103,12 @@ def matmul_exact(a: Array, b: Array) -> Array:
 
 
 def round_half_up(real: np.ndarray) -> np.ndarray:
-    """floor(real + 1/2) as int64: the contract's only rounding, used for constants as well."""
-    return np.floor(np.asarray(real, dtype=np.float64) + 0.5).astype(np.int64)
+    """floor(real + 1/2) as int64: the contract's only rounding, used for constants as well.
+
+    What lies beyond +-2**62 becomes +-2**62, far outside what any gate lets pass.
+    """
+    bounded = np.clip(np.asarray(real, dtype=np.float64), -(2.0**62), 2.0**62)
+    return np.floor(bounded + 0.5).astype(np.int64)
 
 
 def quantise_multiplier(ratio: np.ndarray, left_shift: int) -> np.ndarray:

@@ -91,7 +91,10 @@ def read_bundle(data: bytes, where: str = "bundle") -> Bundle:
         )
     if zlib.crc32(data[HEADER.size :], zlib.crc32(data[:CRC_OFFSET])) != crc or any(reserved):
         raise HvError("the bundle was altered: its CRC differs", where=where, hint="emit it again")
-    return Bundle(abi=abi, records=_records(data, count, where))
+    bundle = Bundle(abi=abi, records=_records(data, count, where))
+    if write_bundle(bundle) != data:
+        raise HvError("the bundle's reserved bytes are not zero", where=where, hint="emit it again")
+    return bundle
 
 
 def _records(data: bytes, count: int, where: str) -> tuple[Record, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codegen.architecture_rules import (
+    IMAGE,
+    check_json,
+    check_layer_json,
+    image_faults,
+    name_faults,
+    wiring_faults,
+)
 from codegen.errors import GateBreach, HvError
 from codegen.ops import find_op
 from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec
@@ -19,22 +25,7 @@ from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec
 if TYPE_CHECKING:
     import torch
 
-IMAGE = "image"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_ARCHITECTURE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-
-# what the C around a kernel is called already: hv_<architecture>.h, hv_<architecture>_<layer>()
-# fmt: off
-_TAKEN_ARCHITECTURES = frozenset({
-    "accept", "arena", "arith", "at", "bundle", "clamp", "crc32", "exit", "file", "known", "layer",
-    "memory", "model", "person", "requantise", "result", "selftest", "semihosting", "simulator",
-    "stack", "startup", "status", "tensor", "trace", "types", "vector", "vectors",
-})
-_TAKEN_LAYERS = frozenset({
-    "abi", "arena_t", "layer", "person_from_bundle", "person_t", "run", "shared", "shared_t",
-    "tensors",
-})
-# fmt: on
+__all__ = ["IMAGE", "Architecture", "FloatNet", "Image", "Layer", "QuantNet", "float_forward"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +78,7 @@ class Architecture:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:
         """Builds and validates an architecture; every fault is reported at once."""
-        missing = [key for key in ("name", "image", "layers", "personal") if key not in data]
-        if missing:
-            raise HvError(f"the architecture has no {', '.join(missing)}")
+        check_json(data)
         faults: list[HvError] = []
         layers = []
         for index, entry in enumerate(data["layers"]):
@@ -174,12 +163,12 @@ class Architecture:
 
     def validate(self) -> None:
         """Raises one GateBreach with everything that is wrong."""
-        faults = _name_faults(self.name) + _image_faults(self.image)
+        faults = name_faults(self.name) + image_faults(self.image.shape, self.image.scale)
         shapes: dict[str, Shape] = {IMAGE: self.image.shape}
         dtypes: dict[str, DType] = {IMAGE: "int8"}
         for layer in self.layers:
             where = f"layer {layer.name}"
-            wiring = _wiring_faults(layer, dtypes)
+            wiring = wiring_faults(layer.name, layer.op, layer.inputs, dtypes)
             faults += [_located(fault, where) for fault in wiring]
             dtypes[layer.name] = layer.op.output_dtype
             if wiring or any(name not in shapes for name in layer.inputs):
@@ -297,68 +286,10 @@ def float_forward(
 
 
 def _layer_from_json(entry: Mapping[str, Any]) -> Layer:
+    check_layer_json(entry)
     fields = dict(entry)
-    missing = [key for key in ("name", "op", "inputs") if key not in fields]
-    if missing:
-        raise HvError(f"a layer has no {', '.join(missing)}")
     name, kind, inputs = fields.pop("name"), fields.pop("op"), tuple(fields.pop("inputs"))
     return Layer(name=name, op=find_op(kind).from_json(fields), inputs=inputs)
-
-
-def _name_faults(name: str) -> list[HvError]:
-    if not _ARCHITECTURE_NAME.fullmatch(name):
-        return [
-            HvError(
-                f"{name!r} is no architecture name",
-                hint="a lower-case letter, then letters, digits and dashes",
-            )
-        ]
-    if name in _TAKEN_ARCHITECTURES:
-        return [HvError(f"the C runtime uses the name hv_{name} itself", hint="choose another")]
-    return []
-
-
-def _image_faults(image: Image) -> list[HvError]:
-    sizes = image.shape
-    if all(type(size) is int and size > 0 for size in sizes) and 0 < image.scale < math.inf:
-        return []
-    return [
-        HvError(
-            f"no image: {sizes} with scale {image.scale}",
-            where="image",
-            hint="height, width and channels are positive integers, scale is a positive number",
-        )
-    ]
-
-
-def _wiring_faults(layer: Layer, known: Mapping[str, DType]) -> list[HvError]:
-    faults = []
-    if layer.name in _TAKEN_LAYERS:
-        faults.append(HvError(f"the kernel uses the name {layer.name} itself"))
-    if not _NAME.fullmatch(layer.name) or layer.name == IMAGE:
-        faults.append(
-            HvError(
-                f"{layer.name!r} is no layer name",
-                hint="a lower-case letter, then letters, digits and _; not 'image'",
-            )
-        )
-    if layer.name in known:
-        faults.append(HvError("the name is used twice"))
-    if len(layer.inputs) != layer.op.input_count:
-        faults.append(HvError(f"{layer.op.kind} takes {layer.op.input_count} inputs"))
-    faults += [
-        HvError(f"reads {name!r}, which is no earlier layer")
-        for name in layer.inputs
-        if name not in known
-    ]
-    if IMAGE in layer.inputs and not layer.op.reads_image:
-        faults.append(HvError(f"{layer.op.kind} cannot read camera bytes"))
-    for index, name in enumerate(layer.inputs):
-        expected = "int32" if index < layer.op.accumulator_inputs else "int8"
-        if known.get(name, expected) != expected:
-            what = "one int32 accumulator" if expected == "int32" else "int8 values"
-            faults.append(HvError(f"{layer.op.kind} needs {what}, and {name} is {known[name]}"))
-    return faults
 
 
 def _located(error: HvError, where: str) -> HvError:

@@ -170,7 +170,10 @@ class Op(ABC):
                 hint=f"its fields are: {', '.join(sorted(known)) or 'none'}",
             )
         try:
-            return cls(**{name: _value(value) for name, value in fields.items()})
+            values = {name: _value(value) for name, value in fields.items()}
+            for name, value in values.items():
+                _check_field(cls.kind, name, value, str(known[name].type))
+            return cls(**values)
         except TypeError as error:
             raise HvError(f"{cls.kind}: {error}") from error
 
@@ -199,6 +202,8 @@ class Activation:
             raise HvError(
                 f"activation {self.kind!r}: lo and hi belong to clip, and clip needs both"
             )
+        if not all(isinstance(end, int | float | None) for end in (self.lo, self.hi)):
+            raise HvError(f"clip needs numbers, got {self.lo!r} and {self.hi!r}")
         if has_bounds and not self.lo < self.hi:  # type: ignore[operator]
             raise HvError(f"clip needs lo < hi, got {self.lo} and {self.hi}")
 
@@ -236,6 +241,19 @@ def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
         raise HvError(f"{kind} needs an image of height, width and channels, not shape {inputs[0]}")
     height, width, channels = inputs[0]
     return height, width, channels
+
+
+def _check_field(kind: str, name: str, value: Any, annotation: str) -> None:  # noqa: ANN401
+    """Fields are declared as int, Pair, Padding, Activation or a choice of texts."""
+    numbers = {"int": 1, "Pair": 2, "Padding": 4}.get(annotation)
+    if numbers is None:
+        fits = isinstance(value, Activation) if annotation == "Activation" else True
+    else:
+        parts = value if numbers > 1 and isinstance(value, tuple) else (value,)
+        lowest = 1 if annotation == "int" else -(2**31)  # window_output has words for the others
+        fits = len(parts) == numbers and all(type(p) is int and p >= lowest for p in parts)
+    if not fits:
+        raise HvError(f"{kind}: {name} cannot be {value!r}")
 
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - JSON is dynamically typed

@@ -1,6 +1,7 @@
 /* hv_bundle.c: see hv_bundle.h. */
 #include "hv_bundle.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -37,6 +38,16 @@ uint32_t hv_crc32(uint32_t crc, const uint8_t bytes[], uint32_t size_bytes)
     return ~state;
 }
 
+static bool all_zero(const uint8_t bytes[], uint32_t size_bytes)
+{
+    for (uint32_t i = 0; i < size_bytes; ++i) {
+        if (bytes[i] != 0u) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static hv_status_t check_header(const uint8_t bytes[], uint32_t available)
 {
     if ((bytes[0] != (uint8_t)'H') || (bytes[1] != (uint8_t)'V') || (bytes[2] != (uint8_t)'B') || (bytes[3] != (uint8_t)'1')) {
@@ -57,10 +68,8 @@ static hv_status_t check_header(const uint8_t bytes[], uint32_t available)
     if (crc != read_u32(&bytes[OFFSET_CRC])) {
         return HV_ERROR_BUNDLE_CRC;
     }
-    for (uint32_t i = OFFSET_RESERVED; i < (uint32_t)OFFSET_CRC; ++i) {
-        if (bytes[i] != 0u) {
-            return HV_ERROR_BUNDLE_FORMAT;
-        }
+    if (!all_zero(&bytes[OFFSET_RESERVED], (uint32_t)OFFSET_CRC - (uint32_t)OFFSET_RESERVED)) {
+        return HV_ERROR_BUNDLE_FORMAT;
     }
     return HV_OK;
 }
@@ -83,6 +92,14 @@ static uint32_t record_span(const uint8_t bytes[], uint32_t offset, uint32_t tot
     return HV_BUNDLE_RECORD_BYTES + padded;
 }
 
+/* Whether a record's reserved bytes and its padding are zero. */
+static bool record_is_clean(const uint8_t bytes[], uint32_t offset, uint32_t span)
+{
+    const uint32_t payload = read_u32(&bytes[offset + 4u]);
+    const uint32_t padding = span - HV_BUNDLE_RECORD_BYTES - payload;
+    return all_zero(&bytes[offset + 8u], 8u) && all_zero(&bytes[(offset + span) - padding], padding);
+}
+
 hv_status_t hv_bundle_open(const uint8_t bytes[], uint32_t available, hv_bundle_t *bundle)
 {
     if ((bytes == NULL) || (bundle == NULL)) {
@@ -103,7 +120,7 @@ hv_status_t hv_bundle_open(const uint8_t bytes[], uint32_t available, hv_bundle_
     uint32_t offset = HV_BUNDLE_HEADER_BYTES;
     for (uint32_t i = 0; i < records; ++i) {
         const uint32_t span = record_span(bytes, offset, total);
-        if (span == 0u) {
+        if ((span == 0u) || !record_is_clean(bytes, offset, span)) {
             return HV_ERROR_BUNDLE_FORMAT;
         }
         offset += span;
