@@ -18,6 +18,7 @@ from codegen import bundle, layout, reference, render
 from codegen.errors import HvError
 from codegen.gates import check_network
 from codegen.lower import Program, lower
+from codegen.names import check_user_name
 from codegen.nets import QuantNet
 from codegen.ops.mac import MacOp
 from codegen.plan import plan_memory
@@ -47,8 +48,10 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
     (`hv_<arch>.h`, `hv_<arch>.c`) does not depend on the person.
 
     Raises:
+        HvError: the user's name is no file name.
         GateBreach: an accumulator is not proved, or a buffer does not fit.
     """
+    check_user_name(user)
     check_network(net)
     program = lower(net, plan_memory(net), target)
     tensors = net.tensors()
@@ -118,8 +121,13 @@ def _swap(fresh: Path, folder: Path) -> None:
         fresh.replace(folder)
         return
     old = fresh.with_name(fresh.name + ".old")
-    folder.replace(old)
-    fresh.replace(folder)
+    try:
+        folder.replace(old)
+        fresh.replace(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

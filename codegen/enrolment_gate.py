@@ -50,7 +50,9 @@ def check_enrolment(net: FloatNet, quant: QuantNet, probes: np.ndarray) -> GateR
     """
     check_network(quant)
     outputs = reference.run(quant, probes)
-    drift = float(np.abs(integer_scores(quant, outputs) - float_scores(net, probes)).max())
+    real = float_scores(net, probes)
+    unit = 1.0 if _is_normalised(quant) else max(float(np.abs(real).max()), 1e-12)
+    drift = float(np.abs(integer_scores(quant, outputs) - real).max()) / unit
     layer, saturation = _saturation(quant, outputs)
     report = GateReport(
         drift=drift,
@@ -74,7 +76,7 @@ def real_scores(quant: QuantNet, verdicts: np.ndarray) -> np.ndarray:
     """[N, 3] verdicts (score, norm_squared, accepted) -> real scores float64 [N]."""
     decision = quant.layers[-1]
     verdicts = np.asarray(verdicts, np.float64)
-    if not isinstance(decision.op, NormalisedDecision):
+    if not _is_normalised(quant):
         return np.asarray(verdicts[:, 0] * decision.quantity.scale)
     head = next(layer for layer in quant.layers if layer.name == decision.inputs[0])
     weight_norm = np.sqrt((head.tensors["weight"].astype(np.float64) ** 2).sum())
@@ -95,6 +97,10 @@ def float_scores(net: FloatNet, images: np.ndarray) -> np.ndarray:
     if isinstance(decision.op, NormalisedDecision):
         score = score / np.linalg.norm(net.tensors[f"{decision.inputs[0]}.weight"])
     return np.asarray(score)
+
+
+def _is_normalised(quant: QuantNet) -> bool:
+    return isinstance(quant.layers[-1].op, NormalisedDecision)
 
 
 def _saturation(quant: QuantNet, outputs: dict[str, np.ndarray]) -> tuple[str, float]:

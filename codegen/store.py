@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -26,11 +25,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from codegen.errors import HvError
+from codegen.names import USER_NAME, check_user_name
 from codegen.nets import IMAGE, Architecture, FloatNet, QuantNet
 from codegen.ops.base import Quantity, QuantLayer
 
 FORMAT = 1
-_USER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _FLOAT, _QUANT, _FACTS = "float.safetensors", "quant.safetensors", "user.json"
 
 
@@ -51,16 +50,6 @@ class User:
     facts: Mapping[str, Any]
 
 
-def check_user_name(name: str) -> str:
-    """Returns the name if it is safe as a file name and in C, else raises HvError."""
-    if not _USER_NAME.fullmatch(name):
-        raise HvError(
-            f"{name!r} is no user name",
-            hint="up to 32 lower-case letters, digits, - and _, beginning with a letter or digit",
-        )
-    return name
-
-
 def save_user(store: Path, user: User, *, replace: bool = False) -> Path:
     """Writes a user: all files, or nothing. Returns the user's folder.
 
@@ -74,8 +63,8 @@ def save_user(store: Path, user: User, *, replace: bool = False) -> Path:
             where=str(folder),
             hint="use --replace, or remove the user first: hvcodegen users remove",
         )
-    float_bytes = save({k: np.asarray(v, np.float32) for k, v in user.float_net.tensors.items()})
-    quant_bytes = save(user.quant_net.tensors())
+    float_bytes = _save(user.float_net.tensors, np.float32)
+    quant_bytes = _save(user.quant_net.tensors())
     facts = _facts(user, float_bytes, quant_bytes)
     try:
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -86,8 +75,9 @@ def save_user(store: Path, user: User, *, replace: bool = False) -> Path:
         for name, data in ((_FLOAT, float_bytes), (_QUANT, quant_bytes), (_FACTS, facts)):
             _write_synced(fresh / name, data)
         if folder.exists():
-            _retire(folder, store)
-        fresh.replace(folder)
+            _exchange(fresh, folder, store)
+        else:
+            fresh.replace(folder)
     except OSError as error:
         raise _unusable(store, error) from error
     finally:
@@ -135,7 +125,7 @@ def list_users(store: Path) -> list[str]:
     if not store.is_dir():
         return []
     try:
-        return sorted(e.name for e in store.iterdir() if _USER_NAME.fullmatch(e.name))
+        return sorted(e.name for e in store.iterdir() if USER_NAME.fullmatch(e.name) and e.is_dir())
     except OSError as error:
         raise _unusable(store, error) from error
 
@@ -156,6 +146,26 @@ def _retire(folder: Path, store: Path) -> None:
     grave = Path(tempfile.mkdtemp(prefix=".old-", dir=store))
     folder.replace(grave / folder.name)
     shutil.rmtree(grave, ignore_errors=True)
+
+
+def _exchange(fresh: Path, folder: Path, store: Path) -> None:
+    """Puts `fresh` in the place of `folder`, or leaves `folder` where it was."""
+    grave = Path(tempfile.mkdtemp(prefix=".old-", dir=store))
+    old = grave / folder.name
+    try:
+        folder.replace(old)
+        fresh.replace(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+        grave.rmdir()
+        raise
+    shutil.rmtree(grave, ignore_errors=True)
+
+
+def _save(tensors: Mapping[str, np.ndarray], dtype: type[np.generic] | None = None) -> bytes:
+    """Safetensors writes an array's memory as it lies, so it must lie in the order of its axes."""
+    return save({name: np.ascontiguousarray(v, dtype) for name, v in tensors.items()})
 
 
 def _facts(user: User, float_bytes: bytes, quant_bytes: bytes) -> bytes:

@@ -75,7 +75,7 @@ class Manifest:
     @property
     def prefix(self) -> str:
         """What every C name of the kernel begins with."""
-        return f"hv_{self.architecture}"
+        return "hv_" + self.architecture.replace("-", "_")
 
     @property
     def trace_bytes(self) -> int:

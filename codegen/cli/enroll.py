@@ -42,7 +42,8 @@ def command(
       hvcodegen enroll --user alice --image alice.jpg
       hvcodegen enroll --user bob --image bob1.jpg --image bob2.jpg --checkpoint pq-full
     """
-    from codegen.store import User, check_user_name, list_users, save_user
+    from codegen.names import check_user_name
+    from codegen.store import User, list_users, save_user
 
     check_user_name(user)
     if not replace and user in list_users(store):
