@@ -1,6 +1,6 @@
 """Training images from aligned chips: moved, relit, blurred, partly covered.
 
-The strengths are those called "medium" in training.md; weaker ones gave the same result.
+Moderate strengths: a body this small gains nothing from stronger ones.
 """
 
 from __future__ import annotations

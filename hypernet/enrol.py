@@ -14,6 +14,7 @@ from codegen.errors import GateBreach, HvError
 from codegen.nets import Architecture, FloatNet
 from hypernet.backbone import Face, FaceEncoder, Image
 from hypernet.checkpoint import Checkpoint
+from hypernet.generator import Generator
 
 MIN_FACE_PX = 40
 """Narrower faces hold less than f's own crop of 64 pixels with its margin."""
@@ -44,10 +45,7 @@ def enrol(
     names: Sequence[str] | None = None,
     personal: Sequence[str] | None = None,
 ) -> FloatNet:
-    """Generates one person's network.
-
-    Of several photographs the centred embeddings of unit length are averaged and brought to unit
-    length again: the error rate falls by a third with two, by a half with three (training.md).
+    """Generates one person's network from photographs: `examine_all`, then `enrol_faces`.
 
     Args:
         encoder: the one the checkpoint was trained with.
@@ -65,9 +63,23 @@ def enrol(
             a choice of personal tensors that the hypernetwork cannot honour.
     """
     _check_encoder(encoder, checkpoint)
-    faces = examine_all(encoder, images, names)
+    known = names or _numbered(images)
+    faces = examine_all(encoder, images, known)
+    return enrol_faces(encoder, faces, checkpoint, names=known, personal=personal)
+
+
+def enrol_faces(
+    encoder: FaceEncoder,
+    faces: Sequence[Face],
+    checkpoint: Checkpoint,
+    *,
+    names: Sequence[str],
+    personal: Sequence[str] | None = None,
+) -> FloatNet:
+    """Does what `enrol` does, from faces that are found already."""
+    _check_encoder(encoder, checkpoint)
     embeddings = np.stack([encoder.embed(face) for face in faces])
-    _check_one_person(embeddings, checkpoint, names or _numbered(images))
+    _check_one_person(embeddings, checkpoint, names)
     return network_for(embeddings, checkpoint, personal=personal)
 
 
@@ -76,9 +88,20 @@ def network_for(
     checkpoint: Checkpoint,
     *,
     personal: Sequence[str] | None = None,
+    generator: Generator | None = None,
 ) -> FloatNet:
-    """Generates one person's network from embeddings, float32 [photographs, D]."""
-    generator = checkpoint.build().double()
+    """Generates one person's network.
+
+    Of several photographs the centred embeddings of unit length are averaged and brought to unit
+    length again.
+
+    Args:
+        embeddings: float32 [photographs, D].
+        checkpoint: the hypernetwork.
+        personal: see `enrol`.
+        generator: what `checkpoint.build().double()` gave, to make many people at once.
+    """
+    generator = generator or checkpoint.build().double()
     with torch.no_grad():
         directions = generator.centre(torch.from_numpy(embeddings.astype(np.float64)))
         theta = generator(F.normalize(directions.mean(dim=0), dim=0))

@@ -2,7 +2,7 @@
 
 Both generators are warm-started by distillation: the body's folded weights are the generator's
 output bias, and the last layer is P^T e. So they work from the first step on; from random
-weights, as in the paper, h_gen learns nothing in the time of a processor (design: training.md).
+weights, as in the paper, h_gen learns nothing in the time of a processor.
 """
 
 from __future__ import annotations

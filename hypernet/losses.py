@@ -14,7 +14,7 @@ _EXCLUDED = -1e4  # a logit so low that its softmax is zero in float32
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationWeights:
-    """How the terms of `distillation_loss` are weighed (design: training.md)."""
+    """How the terms of `distillation_loss` are weighed."""
 
     contrast: float = 0.5
     temperature: float = 16.0

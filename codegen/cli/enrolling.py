@@ -13,7 +13,7 @@ from codegen.quantise import quantise
 from codegen.store import User
 from hypernet.checkpoint import load_checkpoint
 from hypernet.dlib_encoder import DlibEncoder
-from hypernet.enrol import enrol, examine_all
+from hypernet.enrol import enrol_faces, examine_all
 from hypernet.images import load_image
 
 BRIGHTNESS_STEPS = (-24, 24)  # of the probes, in grey levels
@@ -26,12 +26,12 @@ def enrol_person(name: str, files: Sequence[Path], checkpoint_name: str) -> User
         HvError: a photograph cannot serve, or the network does not pass the gate.
     """
     checkpoint = load_checkpoint(checkpoint_name)
-    images = [load_image(file) for file in files]
-    encoder = DlibEncoder()
     names = [str(file) for file in files]
-    float_net = enrol(encoder, images, checkpoint, names=names)
+    encoder = DlibEncoder()
+    faces = examine_all(encoder, [load_image(file) for file in files], names)
+    float_net = enrol_faces(encoder, faces, checkpoint, names=names)
     quant_net = quantise(float_net)
-    crops = np.stack([face.crop for face in examine_all(encoder, images, names)])
+    crops = np.stack([face.crop for face in faces])
     gate = check_enrolment(float_net, quant_net, probes_of(crops))
     facts = {
         "checkpoint": checkpoint.name,

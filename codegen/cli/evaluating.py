@@ -38,7 +38,15 @@ def c_scores(
         folder: where the kernel is emitted.
         tick: told how many pairs were scored.
     """
-    first = _network(checkpoint, table, 0)
+    generator = checkpoint.build().double()
+
+    def network(row: int) -> QuantNet:
+        embedding = table.embeddings[row : row + 1]
+        net = quantise(network_for(embedding, checkpoint, generator=generator))
+        check_network(net)
+        return net
+
+    first = network(0)
     write_emission(emit(first, "anybody", find_target("cortex-m4")), folder)
     abi = layout.abi_hash(first)
 
@@ -46,7 +54,7 @@ def c_scores(
         scores = np.empty(len(enrolled))
         for row in np.unique(enrolled):
             places = np.flatnonzero(enrolled == row)
-            net = _network(checkpoint, table, int(row))
+            net = network(int(row))
             simulator = Simulator(folder, person=_person(net, abi))
             scores[places] = real_scores(
                 net, simulator.run(shrink_chips(table.chips[streamed[places]]))
@@ -55,12 +63,6 @@ def c_scores(
         return scores
 
     return score
-
-
-def _network(checkpoint: Checkpoint, table: FaceTable, row: int) -> QuantNet:
-    net = quantise(network_for(table.embeddings[row : row + 1], checkpoint))
-    check_network(net)
-    return net
 
 
 def _person(net: QuantNet, abi: bytes) -> bytes:

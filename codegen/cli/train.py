@@ -62,14 +62,15 @@ def command(
     from hypernet.checkpoint import load_checkpoint, save_checkpoint
     from hypernet.data import load_faces, read_pairs
     from hypernet.dlib_encoder import DlibEncoder
-    from hypernet.train import DistilPlan, GeneratePlan, Plan, Step, train
+    from hypernet.train import DistilPlan, Plan, Step, generate_plan, train
 
     torch.set_num_threads(threads)
+    loaded = load_architecture(architecture)
     plan = Plan(
         name=name,
         seed=seed,
         distil=DistilPlan(steps=steps),
-        generate=GeneratePlan(steps=generate_steps),
+        generate=generate_plan(loaded, generate_steps),
     )
     talk("reading photographs (found, aligned and described once, then kept in the cache) ...")
     faces = load_faces(folder, workers=2, progress=_photo_progress)
@@ -82,7 +83,7 @@ def command(
     trained = train(
         faces,
         read_pairs(folder, faces),
-        load_architecture(architecture),
+        loaded,
         plan,
         encoder=DlibEncoder().name,
         report=report,

@@ -30,7 +30,7 @@ Columns = dict[str, np.ndarray]
 
 
 def slow_requantise(acc: int, m: int, left_shift: int, zero_point: int, lo: int, hi: int) -> int:
-    """numerics.md, word for word, in exact rational numbers."""
+    """The contract, word for word, in exact rational numbers."""
     exact = Fraction(acc * 2**left_shift * m + 2**31, 2**32)
     return min(max(zero_point + math.floor(exact), lo), hi)
 
