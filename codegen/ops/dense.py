@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from codegen.arith import Array, matmul_exact
 from codegen.errors import HvError
 from codegen.ops.base import DType, QuantLayer, Shape
-from codegen.ops.mac import MacContext, MacOp
+from codegen.ops.mac import FinishContext, MacOp
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseContext(MacContext):
+class DenseContext(FinishContext):
     """Holes of dense.c.j2."""
 
     inputs: int
@@ -87,5 +87,5 @@ class Dense(MacOp):
             inputs=inputs,
             outputs=self.channels,
             keeps_accumulator=self.output == "int32",
-            **self.mac_context(layer),
+            **self.finish_context(layer),
         )

@@ -34,16 +34,22 @@ BIAS_LIMIT = 2**29  # a bias may use a quarter of the accumulator: the gate deci
 
 
 @dataclass(frozen=True, kw_only=True)
-class MacContext(KernelContext):
+class FinishContext(KernelContext):
     """What every multiply-accumulate kernel needs to finish an output."""
 
-    input_type: str  # "uint8_t" when the layer reads the camera's bytes, else "int8_t"
-    input_offset: int  # subtracted from what is read: 128 for camera bytes, else 0
     prelu: bool
     left_shift: int
     zero_point: int
     lo: int
     hi: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacContext(FinishContext):
+    """The same for a kernel that may read the camera's bytes."""
+
+    input_type: str  # "uint8_t" when the layer reads the camera's bytes, else "int8_t"
+    input_offset: int  # subtracted from what is read: 128 for camera bytes, else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +184,12 @@ class MacOp(Op):
         return {
             "input_type": "uint8_t" if reads_image else "int8_t",
             "input_offset": 128 if reads_image else 0,
+            **self.finish_context(layer),
+        }
+
+    def finish_context(self, layer: QuantLayer) -> dict[str, Any]:
+        """The fields of FinishContext for a layer."""
+        return {
             "prelu": self.activation.kind == "prelu",
             "left_shift": layer.constants.get("left_shift", 0),
             "zero_point": layer.quantity.zero_point,

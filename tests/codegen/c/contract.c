@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                      \
-    do {                                                      \
-        if (!(condition)) {                                   \
+#define CHECK(condition)                                                 \
+    do {                                                                 \
+        if (!(condition)) {                                              \
             (void)printf("failed, line %d: %s\n", __LINE__, #condition); \
-            exit(1);                                          \
-        }                                                     \
+            exit(1);                                                     \
+        }                                                                \
     } while (0)
 
 typedef union {

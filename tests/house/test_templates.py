@@ -1,0 +1,64 @@
+"""Each kernel template's holes are exactly its operator's context."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+import pytest
+from jinja2 import meta, nodes
+
+from codegen.ops import OPS
+from codegen.ops.base import KernelContext, Op
+from codegen.render import environment
+
+BASE = {field.name for field in dataclasses.fields(KernelContext)}
+
+
+def _context(op: type[Op]) -> type[KernelContext]:
+    """The class that kernel_context() says it returns."""
+    context: type[KernelContext] = typing.get_type_hints(op.kernel_context)["return"]
+    return context
+
+
+def _variables(name: str) -> set[str]:
+    """Names that a template, and the parts it imports with context, do not define themselves."""
+    env = environment()
+    assert env.loader is not None
+    tree = env.parse(env.loader.get_source(env, name)[0])
+    found = set(meta.find_undeclared_variables(tree))
+    for node in tree.find_all((nodes.FromImport, nodes.Import, nodes.Include)):
+        assert isinstance(node.template, nodes.Const)
+        used = _used_macros(env.parse(env.loader.get_source(env, node.template.value)[0]), node)
+        found |= used
+    return found
+
+
+def _used_macros(tree: nodes.Template, node: nodes.Node) -> set[str]:
+    """What the macros that are imported need from the context, their arguments aside."""
+    names = {n if isinstance(n, str) else n[0] for n in getattr(node, "names", [])}
+    needed: set[str] = set()
+    for macro in tree.find_all(nodes.Macro):
+        if macro.name in names:
+            arguments = {argument.name for argument in macro.args}
+            read = {n.name for n in macro.find_all(nodes.Name) if n.ctx == "load"}
+            needed |= read - arguments
+    return needed
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.kind)
+def test_variables_equal_context_fields(op: type[Op]) -> None:
+    fields = {field.name for field in dataclasses.fields(_context(op))}
+    variables = _variables(f"kernels/{op.kind}.c.j2") - {"version"}
+    assert variables <= fields, f"undefined in the template: {variables - fields}"
+    assert fields - variables <= BASE, f"never used by the template: {fields - BASE - variables}"
+
+
+@pytest.mark.parametrize("op", OPS, ids=lambda op: op.kind)
+def test_templates_do_no_arithmetic_beyond_array_sizes(op: type[Op]) -> None:
+    """Facts are computed in Python; a product of two sizes in a bound or a comment may stand."""
+    env = environment()
+    assert env.loader is not None
+    tree = env.parse(env.loader.get_source(env, f"kernels/{op.kind}.c.j2")[0])
+    kinds = (nodes.Add, nodes.Sub, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow)
+    assert not list(tree.find_all(kinds))
