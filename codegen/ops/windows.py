@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from array_api_compat import array_namespace
 
 from codegen.arith import Array
 from codegen.errors import HvError
+from codegen.ops.base import KernelContext, QuantLayer, Shape, image_shape
 
-Shape = tuple[int, ...]
+if TYPE_CHECKING:
+    import torch
+
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]  # top, left, bottom, right
 
@@ -66,3 +72,76 @@ def im2col(x: Array, kernel: Pair, stride: Pair, padding: Padding, pad_value: in
         for kx in range(kernel[1])
     ]  # fmt: skip
     return xp.stack(taps, axis=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowContext(KernelContext):
+    """Holes that the templates of all sliding windows share."""
+
+    input_height: int
+    input_width: int
+    output_height: int
+    output_width: int
+    kernel_height: int
+    kernel_width: int
+    stride_y: int
+    stride_x: int
+    pad_top: int
+    pad_left: int
+    padded: bool  # false: every tap lies in the image, no check is needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Fields and shapes of an operator that slides a window over an image."""
+
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Padding = (0, 0, 0, 0)
+
+    @property
+    def taps(self) -> int:
+        """Positions of a window."""
+        return self.kernel[0] * self.kernel[1]
+
+    def window_shape(self, inputs: tuple[Shape, ...], kind: str) -> Pair:
+        """Output height and width; HvError if the window does not fit."""
+        height, width, _ = image_shape(inputs, kind)
+        return window_output((height, width), self.kernel, self.stride, self.padding)
+
+    def windows(self, x: Array, pad_value: int) -> Array:
+        """im2col of [N, H, W, C]."""
+        return im2col(x, self.kernel, self.stride, self.padding, pad_value)
+
+    def pad_float(self, image: torch.Tensor, value: float = 0.0) -> torch.Tensor:
+        """[N, H, W, C] -> padded [N, C, H', W'], for PyTorch's own operators."""
+        from torch.nn import functional as F
+
+        top, left, bottom, right = self.padding
+        return F.pad(image.permute(0, 3, 1, 2), (left, right, top, bottom), value=value)
+
+    def window_context(self, layer: QuantLayer) -> dict[str, Any]:
+        """The fields of WindowContext for a layer."""
+        height, width, _ = layer.input_shapes[0]
+        rows, columns, _ = layer.output_shape
+        return {
+            "input_height": height,
+            "input_width": width,
+            "output_height": rows,
+            "output_width": columns,
+            "kernel_height": self.kernel[0],
+            "kernel_width": self.kernel[1],
+            "stride_y": self.stride[0],
+            "stride_x": self.stride[1],
+            "pad_top": self.padding[0],
+            "pad_left": self.padding[1],
+            "padded": any(self.padding),
+        }
+
+    def describe_window(self, layer: QuantLayer) -> str:
+        """For comments and reports: "3x3 stride 2x2, 64x64x3 -> 32x32x12"."""
+        kernel, stride = ("x".join(map(str, pair)) for pair in (self.kernel, self.stride))
+        source, result = (
+            "x".join(map(str, shape)) for shape in (layer.input_shapes[0], layer.output_shape)
+        )
+        return f"{kernel} stride {stride}, {source} -> {result}"

@@ -148,7 +148,7 @@ static HV_LAYER void hv_depthwise_all_mixed(
     }
 }
 
-/* largest: max pool 3x3, 13x6x7 -> 7x3x7
+/* largest: max pool 3x3 stride 2x2, 13x6x7 -> 7x3x7
  * No intermediate value can leave its type, whatever the image. */
 static HV_LAYER void hv_depthwise_all_largest(
     const int8_t input[13 * 6 * 7],
@@ -175,7 +175,7 @@ static HV_LAYER void hv_depthwise_all_largest(
     }
 }
 
-/* mean: average pool 2x2, 7x3x7 -> 4x2x7
+/* mean: average pool 2x2 stride 2x1, 7x3x7 -> 4x2x7
  * No intermediate value can leave its type, whatever the image. */
 static HV_LAYER void hv_depthwise_all_mean(
     const int8_t input[7 * 3 * 7],
