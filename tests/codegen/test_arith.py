@@ -251,11 +251,11 @@ def _by_row(
 ) -> np.ndarray:
     """left_shift, lo and hi are constants of a layer: one call for each of their values."""
     out = np.empty(len(columns["acc"]), np.int8)
-    keys = np.stack([columns[name].astype(np.int64) for name in ("shift", "lo", "hi")], axis=1)
-    for key in np.unique(keys, axis=0):
-        chosen = (keys == key).all(axis=1)
+    code = (columns["shift"].astype(np.int64) << 16) + (columns["lo"] << 8) + columns["hi"]
+    order = np.argsort(code, kind="stable")
+    for chosen in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
         part = {name: values[chosen] for name, values in columns.items()}
-        left_shift, lo, hi = key.tolist()
+        left_shift, lo, hi = (int(part[name][0]) for name in ("shift", "lo", "hi"))
         scalars = {"left_shift": left_shift, "lo": lo, "hi": hi, "zero_point": part["zero_point"]}
         out[chosen] = function(part, scalars)
     return out

@@ -59,7 +59,7 @@ def test_compiles_without_warnings_and_keeps_its_contract(
 def test_needs_no_library_on_targets(folder: Path, target: Target, tmp_path: Path) -> None:
     gcc = program("arm-none-eabi-gcc", "apt install gcc-arm-none-eabi")
     objects = []
-    flags = (*WARNINGS, "-O2", "-ffreestanding", *target.gcc_flags, "-I", folder)
+    flags = [*WARNINGS, "-O2", "-ffreestanding", *target.gcc_flags, "-I", str(folder)]
     for source in _sources(folder):
         objects.append(tmp_path / f"{source.stem}.o")
         run([gcc, *flags, "-c", source, "-o", objects[-1]])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from codegen.errors import HvError
 from codegen.layout import Layout, abi_hash, pack, person_layout, shared_layout, unpack
 from codegen.nets import Architecture, QuantNet
+from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
 from tests.networks import (
     CONV_HEAD,
@@ -125,7 +126,7 @@ def test_abi_differs_when_the_architecture_does() -> None:
     assert len({abi_hash(conv_head()), abi_hash(renamed), abi_hash(everything)}) == 3
 
 
-def _next_zero_point(net: QuantNet, index: int) -> object:
+def _next_zero_point(net: QuantNet, index: int) -> QuantLayer:
     layer = net.layers[index]
     quantity = dataclasses.replace(layer.quantity, zero_point=layer.quantity.zero_point + 1)
     return dataclasses.replace(layer, quantity=quantity)

@@ -27,7 +27,8 @@ def graphs(draw: Any) -> Architecture:  # noqa: ANN401
     layers: list[Json] = [
         {"name": "l0", "op": "pointwise", "inputs": ["image"], "channels": CHANNELS}
     ]
-    images, vectors = ["l0"], []
+    images = ["l0"]
+    vectors: list[str] = []
     for index in range(1, draw(st.integers(1, 12))):
         name = f"l{index}"
         op = draw(st.sampled_from(("pointwise", "conv2d", "max_pool", "add", "flatten", "alias")))
@@ -58,12 +59,13 @@ def graphs(draw: Any) -> Architecture:  # noqa: ANN401
 
 def _image_layer(op: str, one: str, two: str) -> Json:
     window = {"kernel": [3, 3], "padding": [1, 1, 1, 1]}
-    return {
+    layers: dict[str, Json] = {
         "pointwise": {"op": "pointwise", "inputs": [one], "channels": CHANNELS},
         "conv2d": {"op": "conv2d", "inputs": [one], "channels": CHANNELS, **window},
         "max_pool": {"op": "max_pool", "inputs": [one], **window},
         "add": {"op": "add", "inputs": [one, two]},
-    }[op]
+    }
+    return layers[op]
 
 
 @settings(max_examples=80)

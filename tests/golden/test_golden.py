@@ -62,5 +62,6 @@ def test_a_missing_golden_fails_with_the_hint(tmp_path: Path) -> None:
 
 
 def _difference(golden: bytes, emitted: bytes) -> str:
-    texts = [data.decode("utf-8", "replace").splitlines() for data in (golden, emitted)]
-    return "\n".join(list(difflib.unified_diff(*texts, "golden", "emitted", lineterm="", n=1))[:30])
+    one, two = (data.decode("utf-8", "replace").splitlines() for data in (golden, emitted))
+    lines = difflib.unified_diff(one, two, "golden", "emitted", lineterm="", n=1)
+    return "\n".join(list(lines)[:30])

@@ -28,6 +28,7 @@ def _variables(name: str) -> set[str]:
     tree = env.parse(env.loader.get_source(env, name)[0])
     found = set(meta.find_undeclared_variables(tree))
     for node in tree.find_all((nodes.FromImport, nodes.Import, nodes.Include)):
+        assert isinstance(node, nodes.FromImport), "macros are imported by name"
         assert isinstance(node.template, nodes.Const)
         used = _used_macros(env.parse(env.loader.get_source(env, node.template.value)[0]), node)
         found |= used

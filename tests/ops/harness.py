@@ -167,7 +167,7 @@ def _weight_error(
     """Half a weight step for every unit of input, half an accumulator step for the bias."""
     if "weight" not in own:
         return 1e-6
-    linear: Any = dataclasses.replace(layer.op, activation=Activation())  # type: ignore[call-arg]
+    linear: Any = dataclasses.replace(layer.op, activation=Activation())  # type: ignore[type-var]
     weight = own["weight"]
     axis = layer.op.channel_axis  # type: ignore[attr-defined]
     others = tuple(a for a in range(weight.ndim) if a != axis % weight.ndim)

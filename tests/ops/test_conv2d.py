@@ -46,11 +46,10 @@ def test_real_numbers_match_torch_nn(
 ) -> None:
     top, left, bottom, right = padding
     conv = torch.nn.Conv2d(3, 5, (3, 2), stride=stride).double()
-    module = torch.nn.Sequential(
-        torch.nn.ZeroPad2d((left, right, top, bottom)), conv, torch.nn.PReLU(5).double()
-    )
     slopes = torch.linspace(-0.5, 1.5, 5).double()
-    module[2].weight.data[:] = slopes
+    prelu = torch.nn.PReLU(5).double()
+    prelu.load_state_dict({"weight": slopes})
+    module = torch.nn.Sequential(torch.nn.ZeroPad2d((left, right, top, bottom)), conv, prelu)
     x = torch.randn(2, 8, 7, 3, dtype=torch.float64)
     op = Conv2d(
         channels=5,
@@ -59,7 +58,11 @@ def test_real_numbers_match_torch_nn(
         padding=padding,
         activation=Activation(kind="prelu"),
     )
-    tensors = {"weight": conv.weight.permute(0, 2, 3, 1), "bias": conv.bias, "slope": slopes}
+    tensors = {
+        "weight": conv.weight.permute(0, 2, 3, 1),
+        "bias": conv.state_dict()["bias"],
+        "slope": slopes,
+    }
     expected = module(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     torch.testing.assert_close(op.float_forward(tensors, (x,)), expected)
 

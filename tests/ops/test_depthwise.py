@@ -50,7 +50,7 @@ def test_real_numbers_match_torch_nn(
     op = Depthwise(
         kernel=(3, 2), stride=stride, padding=padding, activation=Activation(kind="relu6")
     )
-    tensors = {"weight": conv.weight[:, 0].permute(1, 2, 0), "bias": conv.bias}
+    tensors = {"weight": conv.weight[:, 0].permute(1, 2, 0), "bias": conv.state_dict()["bias"]}
     expected = module(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     torch.testing.assert_close(op.float_forward(tensors, (x,)), expected)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from harness import Shape3, bench, check_bench
+from harness import Json, Shape3, bench, check_bench
 from hypothesis import given, settings
 from strategies import seeds, shapes
 
@@ -13,7 +13,7 @@ from codegen.ops.flatten import Flatten
 from codegen.plan import plan_memory
 from tests.networks import images, quant_net
 
-_CASES = [
+_CASES: list[Json] = [
     {"op": "flatten", "inputs": ["second"]},
     {"op": "flatten", "inputs": ["case0"]},
     {"op": "dense", "inputs": ["case1"], "channels": 3},

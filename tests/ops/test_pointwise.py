@@ -42,7 +42,7 @@ def test_real_numbers_match_torch_nn() -> None:
     conv = torch.nn.Conv2d(3, 4, 1).double()
     x = torch.randn(2, 5, 6, 3, dtype=torch.float64)
     op = Pointwise(channels=4, activation=Activation(kind="clip", lo=-0.25, hi=0.5))
-    tensors = {"weight": conv.weight.permute(0, 2, 3, 1), "bias": conv.bias}
+    tensors = {"weight": conv.weight.permute(0, 2, 3, 1), "bias": conv.state_dict()["bias"]}
     expected = torch.nn.Hardtanh(-0.25, 0.5)(conv(x.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
     torch.testing.assert_close(op.float_forward(tensors, (x,)), expected)
 
