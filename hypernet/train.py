@@ -10,11 +10,9 @@ interrupted training leaves no trace.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,10 +22,11 @@ from torch.nn import functional as F
 
 from codegen.errors import HvError
 from codegen.nets import Architecture, float_forward
-from hypernet.augment import Augmentation, training_images
-from hypernet.checkpoint import Checkpoint, state_of
+from hypernet.augment import training_images
+from hypernet.calibrate import calibrate
+from hypernet.checkpoint import Checkpoint
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
-from hypernet.evaluate import roc_auc, threshold_at
+from hypernet.evaluate import roc_auc
 from hypernet.generator import FilmGenerator, Generator, LastLayerGenerator, Theta
 from hypernet.kcs import (
     People,
@@ -37,91 +36,11 @@ from hypernet.kcs import (
     neighbours,
     random_people,
 )
-from hypernet.losses import DistillationWeights, distillation_loss, matrix_loss, norm_penalty
+from hypernet.losses import distillation_loss, matrix_loss, norm_penalty
+from hypernet.optimiser import MovingAverage, adamw, rate_schedule
+from hypernet.plans import GeneratePlan, Plan
 from hypernet.scores import float_scores, unit_directions
-from hypernet.verifier import Verifier, body_layers, head_layer, to_real
-
-
-@dataclass(frozen=True, kw_only=True)
-class DistilPlan:
-    """How the body is distilled."""
-
-    steps: int = 5200
-    batch: int = 128
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-4
-    warm_up_steps: int = 100
-    average: float = 0.998
-    weights: DistillationWeights = field(default_factory=DistillationWeights)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GeneratePlan:
-    """How h_gen is trained; `generate_plan` suits it to an architecture.
-
-    Attributes:
-        steps: batches; 0 skips the stage and keeps the last-layer generator.
-        people: identities in a batch, B.
-        each: images per identity, n.
-        easy_share: share of the steps, at the start, with people drawn at random; then KCS.
-        clusters: centres of KCS.
-        reach: how far around a centre KCS draws (kcs.neighbours).
-        learning_rate: of the maps from the embedding.
-        body_learning_rate: of what everybody shares.
-        penalty: weight of the norm of the generated numbers.
-        logit_scale: logits are scale * (cosine - centre) at the start; both are trained.
-        logit_centre: see logit_scale.
-        average: decay of the moving average.
-    """
-
-    steps: int = 0
-    people: int = 16
-    each: int = 2
-    easy_share: float = 0.5
-    clusters: int = 64
-    reach: int = 8
-    learning_rate: float = 1e-3
-    body_learning_rate: float = 3e-4
-    penalty: float = 1e-3
-    logit_scale: float = 16.0
-    logit_centre: float = 0.35
-    average: float = 0.98
-
-
-def generate_plan(architecture: Architecture, steps: int) -> GeneratePlan:
-    """Batch and rates for what is personal.
-
-    A personal body runs once per verifier and image, so its batches are small; a shared body runs
-    once per image, so they can be as large as in distillation.
-    """
-    body = [f"{layer.name}.weight" for layer in body_layers(architecture)]
-    if any(architecture.is_personal(name) for name in body):
-        return GeneratePlan(steps=steps)
-    return GeneratePlan(steps=steps, people=48, each=3, average=0.995)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Everything that decides a training's result, beside the data.
-
-    Attributes:
-        name: of the checkpoint.
-        seed: of all randomness; the same plan, data and machine give the same weights.
-        train_folds: whose people are learnt from.
-        watch_folds: whose pairs the training curve is measured on; never learnt from.
-        watch_every: steps between two points of the curve.
-        false_accept_rate: at which the threshold is chosen, on pairs of train_folds.
-    """
-
-    name: str
-    seed: int = 0
-    train_folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
-    watch_folds: tuple[int, ...] = (9,)
-    watch_every: int = 500
-    false_accept_rate: float = 0.01
-    distil: DistilPlan = field(default_factory=DistilPlan)
-    generate: GeneratePlan = field(default_factory=GeneratePlan)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+from hypernet.verifier import Verifier, head_layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +54,6 @@ class Step:
     auc: float | None
 
 
-Module = TypeVar("Module", bound=nn.Module)
 Report = Callable[[Step], None]
 
 
@@ -183,7 +101,7 @@ def train(
         )
     if plan.generate.steps:
         generator = generate(learnt, generator, plan, curve)
-    made = calibrate(learnt, pairs, table, generator, plan, curve, encoder=encoder)
+    made = calibrate(learnt, pairs, table, generator, plan, encoder=encoder, points=curve.points)
     return replace(made, card={**made.card, "start": start.name if start else None})
 
 
@@ -243,8 +161,8 @@ def distil(
     target = F.normalize(torch.from_numpy(learnt.embeddings) - mean, dim=1)
     student = Student(Verifier(architecture, seed=plan.seed), target.shape[1], rng)
     average = MovingAverage(student, how.average)
-    optimiser = _adamw(student, how)
-    schedule = _schedule(optimiser, how.steps, how.warm_up_steps)
+    optimiser = adamw(student, how)
+    schedule = rate_schedule(optimiser, how.steps, how.warm_up_steps)
 
     def now() -> LastLayerGenerator:
         best = average.module
@@ -308,7 +226,7 @@ def generate(learnt: FaceTable, start: Generator, plan: Plan, curve: Curve) -> G
     )
     average = MovingAverage(generator, how.average)
     optimiser = _two_rates(generator, logit, how)
-    schedule = _schedule(optimiser, how.steps, max(how.steps // 20, 1))
+    schedule = rate_schedule(optimiser, how.steps, max(how.steps // 20, 1))
     batches = _face_batches(group_people(person.numpy(), directions.numpy()), plan)
     for step, drawn in enumerate(batches, start=1):
         rows = torch.from_numpy(drawn)
@@ -399,98 +317,6 @@ def _face_batches(people: People, plan: Plan) -> Iterator[NDArray[np.intp]]:
         yield draw_images(people, chosen, each=how.each, rng=rng)
 
 
-def calibrate(
-    learnt: FaceTable,
-    pairs: Pairs,
-    table: FaceTable,
-    generator: Generator,
-    plan: Plan,
-    curve: Curve,
-    *,
-    encoder: str,
-) -> Checkpoint:
-    """Stage 3: ranges, threshold, card. Only people of the training folds are looked at."""
-    generator.eval()
-    mine = pairs.select(
-        np.isin(pairs.folds, plan.train_folds)
-        & (table.found[pairs.first] != NOT_FOUND)
-        & (table.found[pairs.second] != NOT_FOUND)
-    )
-    scores = float_scores(generator, table)(mine.first, mine.second)
-    threshold = threshold_at(scores, mine.same, false_accept_rate=plan.false_accept_rate)
-    return Checkpoint(
-        name=plan.name,
-        architecture=generator.architecture,
-        encoder=encoder,
-        generator=generator.kind,
-        tensors=state_of(generator),
-        ranges=observe_ranges(learnt, generator, seed=plan.seed),
-        threshold=round(threshold, 6),
-        card={"plan": asdict(plan), "curve": curve.points},
-    )
-
-
-def observe_ranges(
-    learnt: FaceTable,
-    generator: Generator,
-    *,
-    seed: int,
-    people: int = 128,
-    crops: int = 8,
-    tail: float = 5e-5,
-) -> dict[str, tuple[float, float]]:
-    """Output range of every layer over many persons' networks, without the rarest values.
-
-    Args:
-        learnt: photographs to look at.
-        generator: makes the networks.
-        seed: which persons and crops are drawn.
-        people: networks looked at.
-        crops: photographs shown to each.
-        tail: share of values cut off at either end; int8 spends its steps on the others.
-
-    Returns:
-        By layer name: (lowest, highest), real.
-    """
-    rng = np.random.default_rng(seed)
-    architecture = generator.architecture
-    head = head_layer(architecture)
-    directions = unit_directions(generator, learnt.embeddings)
-    seen: dict[str, list[Tensor]] = {}
-    with torch.no_grad():
-        for row in rng.choice(len(learnt.files), size=people):
-            shown = rng.choice(len(learnt.files), size=crops)
-            images = torch.from_numpy(learnt.crops[shown])
-            theta = generator(directions[row])
-            values = float_forward(architecture, theta, to_real(images, architecture))
-            for layer in architecture.layers[: architecture.layers.index(head)]:
-                seen.setdefault(layer.name, []).append(values[layer.name].flatten())
-    return {name: _limits(torch.cat(parts).numpy(), tail) for name, parts in seen.items()}
-
-
-def _limits(values: NDArray[np.float32], tail: float) -> tuple[float, float]:
-    lo, hi = np.quantile(values, [tail, 1 - tail])
-    return round(float(lo), 5), round(float(hi), 5)
-
-
-class MovingAverage(Generic[Module]):
-    """An exponential moving average of a module's numbers: smoother than its last step."""
-
-    def __init__(self, module: Module, decay: float) -> None:
-        """Starts as a copy."""
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
-        self._decay = decay
-        self._updates = 0
-
-    def update(self, module: Module) -> None:
-        """Takes in the module as it stands; the first updates count more."""
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        own = self.module.state_dict()
-        for name, tensor in module.state_dict().items():
-            own[name].lerp_(tensor, 1 - decay)
-
-
 def _shuffled(count: int, batch: int, steps: int, rng: torch.Generator) -> Iterator[Tensor]:
     """Rows of `steps` batches: every photograph once, then again in a new order."""
     waiting = torch.randperm(count, generator=rng)
@@ -499,32 +325,6 @@ def _shuffled(count: int, batch: int, steps: int, rng: torch.Generator) -> Itera
             waiting = torch.randperm(count, generator=rng)
         rows, waiting = waiting[:batch], waiting[batch:]
         yield rows
-
-
-def _adamw(module: nn.Module, plan: DistilPlan) -> torch.optim.AdamW:
-    """AdamW that lets gains, shifts and slopes be, and decays weights only."""
-    weights = [own for own in module.parameters() if own.dim() > 1]
-    others = [own for own in module.parameters() if own.dim() <= 1]
-    return torch.optim.AdamW(
-        [
-            {"params": weights, "weight_decay": plan.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=plan.learning_rate,
-        betas=(0.9, 0.99),
-    )
-
-
-def _schedule(
-    optimiser: torch.optim.Optimizer, steps: int, warm_up: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """Linear warm-up, then half a cosine down to 0.2 % of the learning rate."""
-
-    def factor(step: int) -> float:
-        cosine_decay = (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
-        return min(1.0, (step + 1) / warm_up) * (cosine_decay + 0.002)
-
-    return torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
 
 
 def _keep_slopes(generator: Generator) -> None:

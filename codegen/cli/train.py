@@ -62,7 +62,8 @@ def command(
     from hypernet.checkpoint import load_checkpoint, save_checkpoint
     from hypernet.data import load_faces, read_pairs
     from hypernet.dlib_encoder import DlibEncoder
-    from hypernet.train import DistilPlan, Plan, Step, generate_plan, train
+    from hypernet.plans import DistilPlan, Plan, generate_plan
+    from hypernet.train import Step, train
 
     torch.set_num_threads(threads)
     loaded = load_architecture(architecture)

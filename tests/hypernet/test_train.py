@@ -18,9 +18,11 @@ from hypernet.backbone import shrink_chips
 from hypernet.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hypernet.data import FaceTable, Pairs
 from hypernet.generator import FilmGenerator, LastLayerGenerator
+from hypernet.optimiser import MovingAverage
+from hypernet.plans import DistilPlan, GeneratePlan, Plan
 from hypernet.results import measure_checkpoint, with_card
 from hypernet.scores import float_scores, integer_scores
-from hypernet.train import DistilPlan, GeneratePlan, MovingAverage, Plan, Step, train
+from hypernet.train import Step, train
 from hypernet.verifier import to_real
 
 STILL = Augmentation(
