@@ -129,6 +129,22 @@ def test_c_twin_on_boundaries_and_a_large_random_set(tmp_path: Path) -> None:
         np.testing.assert_array_equal(got, columns["acc"] >= columns["negative"])
 
 
+def test_c_twin_accepts_at_exact_equality(tmp_path: Path) -> None:
+    """score**2 * 2**shift == threshold * norm_squared, and one unit either side."""
+    library = _library(tmp_path)
+    rows = [
+        (score, score, score * 2**shift + off, shift)
+        for score, shift, off in product((1, 3, 127, 2**12 + 1, 2**20), (0, 1, 10), (-1, 0, 1))
+        if 0 < score * 2**shift + off < LIMIT
+    ]
+    score, norm, threshold, shift = np.array(rows, np.int32).T
+    columns = [score, norm, threshold, shift.astype(np.uint32)]
+    got = _call(library, "twin_accept_normalised", columns, np.int32)
+    exact = [int(s * s * 2**k >= t * n) for s, n, t, k in rows]
+    assert got.tolist() == exact
+    assert 0 < sum(exact) < len(exact)
+
+
 def test_numpy_and_torch_agree_on_a_large_random_set() -> None:
     columns = _random_columns(RANDOM_CASES, seed=4)
     on_torch = {name: torch.from_numpy(values.astype(np.int64)) for name, values in columns.items()}

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import ACTIVATIONS, Json, Shape3
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 Sources = tuple[str, ...]
+
+# a few examples, and no search for a smaller one: each try costs a compilation
+compiled = settings(max_examples=4, phases=(Phase.explicit, Phase.generate))
 
 seeds = st.integers(0, 2**31)
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from harness import Json, Shape3, bench, check_bench
-from hypothesis import given, settings
-from strategies import seeds, shapes
+from hypothesis import given
+from strategies import compiled, seeds, shapes
 
 from codegen import reference
 from codegen.ops.flatten import Flatten
@@ -20,7 +20,7 @@ _CASES: list[Json] = [
 ]
 
 
-@settings(max_examples=4)
+@compiled
 @given(shapes, seeds)
 def test_same_bits_everywhere(shape: Shape3, seed: int) -> None:
     check_bench(bench(shape, _CASES), seed)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from harness import Shape3, bench, check_bench, check_everywhere, check_step
 from hypothesis import given, settings
-from strategies import seeds, shapes
+from strategies import compiled, seeds, shapes
 
 from codegen.errors import HvError
 from codegen.ops.global_pool import GlobalPool
@@ -21,7 +21,7 @@ _CASES = [
 ]
 
 
-@settings(max_examples=4)
+@compiled
 @given(shapes, seeds)
 def test_same_bits_everywhere(shape: Shape3, seed: int) -> None:
     check_bench(bench(shape, _CASES), seed)

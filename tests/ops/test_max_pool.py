@@ -9,7 +9,7 @@ import pytest
 import torch
 from harness import Json, Shape3, bench, check_bench
 from hypothesis import given, settings
-from strategies import benches, seeds, windows
+from strategies import benches, compiled, seeds, windows
 
 from codegen import reference
 from codegen.errors import HvError
@@ -21,7 +21,7 @@ def _case(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
     return {"op": "max_pool", "inputs": ["first"], **draw(windows(shape))}
 
 
-@settings(max_examples=4)
+@compiled
 @given(benches(_case), seeds)
 def test_same_bits_everywhere(cases: tuple[Shape3, list[Json]], seed: int) -> None:
     check_bench(bench(*cases), seed)

@@ -10,7 +10,7 @@ import pytest
 from harness import bench, check_everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import seeds
+from strategies import compiled, seeds
 
 from codegen import reference
 from codegen.arith import accept_normalised
@@ -24,7 +24,7 @@ from tests.networks import float_net, images, quant_net, with_tensor
 DECISION = "normalised_decision"
 
 
-@settings(max_examples=4)
+@compiled
 @given(seeds)
 def test_same_bits_everywhere(seed: int) -> None:
     """Thresholds just at, below and above the value of an image, and the extremes."""

@@ -9,7 +9,7 @@ import pytest
 from harness import Json, bench, check_everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import seeds
+from strategies import compiled, seeds
 
 from codegen import reference
 from codegen.arith import accept_plain
@@ -20,7 +20,7 @@ _INT32 = st.integers(-(2**31), 2**31 - 1)
 _EDGES = (-(2**31), 1 - 2**31, -1, 0, 1, 2**31 - 1)
 
 
-@settings(max_examples=4)
+@compiled
 @given(seeds)
 def test_same_bits_everywhere(seed: int) -> None:
     """Thresholds on, one below and one above the score of an image, and at int32's ends."""

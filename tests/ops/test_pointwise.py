@@ -9,7 +9,7 @@ import torch
 from harness import Json, Shape3, bench, check_bench, check_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import activations, benches, seeds, sources
+from strategies import activations, benches, compiled, seeds, sources
 
 from codegen.errors import HvError
 from codegen.ops.base import Activation
@@ -26,7 +26,7 @@ def _case(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
     }
 
 
-@settings(max_examples=4)
+@compiled
 @given(benches(_case), seeds)
 def test_same_bits_everywhere(cases: tuple[Shape3, list[Json]], seed: int) -> None:
     check_bench(bench(*cases), seed)
