@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from codegen.store import User
+from codegen.nets import FloatNet
+from codegen.store import User, save_user
 from tests.cli.conftest import Answer, Run
 
 
@@ -110,7 +112,7 @@ def test_changed_output_is_not_overwritten(run: Run, alice: User) -> None:
 
 
 def test_full_disk(run: Run, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = []
+    written: list[Path] = []
     honest = Path.write_bytes
 
     def full(path: Path, data: bytes) -> int:
@@ -153,24 +155,44 @@ def test_damaged_bundle_and_manifest(run: Run, alice: User) -> None:
     refused(run("inspect", "absent.hvb"), 1, "no such file")
 
 
-def test_not_finite_weights_and_overflow(
-    run: Run, alice: User, store: Path, portraits: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _damage(monkeypatch: pytest.MonkeyPatch, tensor: str, value: float) -> None:
+    """The hypernetwork makes one wrong number."""
     from hypernet import enrol as enrolling
 
     honest = enrolling.network_for
 
-    def damaged(value: float) -> object:
-        def network(*arguments: object, **more: object) -> object:
-            net = honest(*arguments, **more)  # type: ignore[arg-type]
-            net.tensors["conv0.weight"][0, 0, 0, 0] = value
-            return net
+    def network(*arguments: Any, **more: Any) -> FloatNet:  # noqa: ANN401 - passed on as it is
+        net = honest(*arguments, **more)
+        net.tensors[tensor].flat[0] = value
+        return net
 
-        return network
+    monkeypatch.setattr(enrolling, "network_for", network)
 
-    monkeypatch.setattr(enrolling, "network_for", damaged(np.nan))
-    refused(enrol(run, portraits["obama.jpg"]), 1, "NaN", "conv0.weight")
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_finite_weights(
+    run: Run,
+    store: Path,
+    portraits: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    value: float,
+) -> None:
+    _damage(monkeypatch, "conv0.weight", value)
+    refused(enrol(run, portraits["obama.jpg"]), 1, "NaN or infinite", "conv0.weight")
     assert not (store / "bob").exists()
+
+
+def test_accumulator_that_could_overflow(
+    run: Run, alice: User, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = alice.quant_net.layers[0]
+    bias = layer.tensors["bias"].copy()
+    bias[1] = 2**31 - 1
+    monkeypatch.setitem(layer.tensors, "bias", bias)
+    save_user(store, alice, replace=True)
+    answer = run("emit", "--user", "alice")
+    refused(answer, 1, "accumulator of channel 1", "2147483647", f"layer {layer.name}")
+    assert not Path("build").exists()
 
 
 def test_missing_compiler_and_emulator(

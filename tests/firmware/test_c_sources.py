@@ -69,9 +69,10 @@ def test_every_file_begins_with_what_it_is_for(path: Path) -> None:
     assert ": " in first
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+ON_TARGET = [path for path in SOURCES if path.name != "hv_count.c"]  # that one runs in QEMU
+
+
+@pytest.mark.parametrize("path", ON_TARGET, ids=lambda path: path.name)
 def test_firmware_uses_no_heap_and_no_goto(path: Path) -> None:
-    if path.name == "hv_count.c":
-        pytest.skip("runs in QEMU, not in firmware")
     words = set(path.read_text().replace("(", " ").replace(";", " ").split())
     assert not words & {"malloc", "calloc", "realloc", "free", "goto", "float", "double"}
