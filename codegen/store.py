@@ -1,11 +1,12 @@
-"""The store of enrolled users: one folder a user, plain files.
+"""The store of enrolled users: one file a user, `<store>/<user>.safetensors`.
 
-    <store>/<user>/user.json          facts, architecture, constants, SHA-256 of the two below
-    <store>/<user>/float.safetensors  the person's network in real numbers
-    <store>/<user>/quant.safetensors  the same in integers: what passed the gate is what is emitted
+Its tensors are "float.<layer>.<tensor>" and "quant.<layer>.<tensor>": what passed the gate is
+what is emitted. Its metadata has one entry, "user": architecture, constants, how the enrolment
+went, and a SHA-256 of all of it and of the tensors.
 
-Plain files rather than a database: a person is removed by removing a folder, nothing of them
-stays in a journal; a user appears and disappears in one rename; and people can look at it.
+Plain files rather than a database: a user appears, changes and disappears in one rename or one
+unlink, even if the power fails; nothing of a removed person stays in a journal; and safetensors
+is read by every tool of the field.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from codegen.errors import HvError
 from codegen.names import USER_NAME, check_user_name
@@ -30,7 +30,8 @@ from codegen.nets import IMAGE, Architecture, FloatNet, QuantNet
 from codegen.ops.base import Quantity, QuantLayer
 
 FORMAT = 1
-_FLOAT, _QUANT, _FACTS = "float.safetensors", "quant.safetensors", "user.json"
+SUFFIX = ".safetensors"
+_FLOAT, _QUANT, _METADATA = "float.", "quant.", "user"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,49 +51,41 @@ class User:
     facts: Mapping[str, Any]
 
 
+def user_file(store: Path, name: str) -> Path:
+    """Where a user of that name is kept. Raises HvError if it is no user name."""
+    return store / (check_user_name(name) + SUFFIX)
+
+
 def save_user(store: Path, user: User, *, replace: bool = False) -> Path:
-    """Writes a user: all files, or nothing. Returns the user's folder.
+    """Writes a user, whole or not at all. Returns the user's file.
 
     Raises:
         HvError: the user exists and `replace` is false, or the store cannot be written.
     """
-    folder = store / check_user_name(user.name)
-    if folder.exists() and not replace:
+    path = user_file(store, user.name)
+    if path.exists() and not replace:
         raise HvError(
             f"user {user.name} is already enrolled",
-            where=str(folder),
+            where=str(path),
             hint="use --replace, or remove the user first: hvcodegen users remove",
         )
-    float_bytes = _save(user.float_net.tensors, np.float32)
-    quant_bytes = _save(user.quant_net.tensors())
-    facts = _facts(user, float_bytes, quant_bytes)
+    data = _serialise(user)
     try:
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=store))
+        _write_whole(path, data)
     except OSError as error:
         raise _unusable(store, error) from error
-    try:
-        for name, data in ((_FLOAT, float_bytes), (_QUANT, quant_bytes), (_FACTS, facts)):
-            _write_synced(fresh / name, data)
-        if folder.exists():
-            _exchange(fresh, folder, store)
-        else:
-            fresh.replace(folder)
-    except OSError as error:
-        raise _unusable(store, error) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return folder
+    return path
 
 
 def load_user(store: Path, name: str) -> User:
     """Reads a user back and checks every byte against its digest.
 
     Raises:
-        HvError: no such user, or a file is missing, truncated or altered.
+        HvError: no such user, or the file is truncated or altered.
     """
-    folder = store / check_user_name(name)
-    if not folder.is_dir():
+    path = user_file(store, name)
+    if not path.is_file():
         known = list_users(store)
         raise HvError(
             f"there is no user {name}",
@@ -102,74 +95,54 @@ def load_user(store: Path, name: str) -> User:
             else f"enrol one: hvcodegen enroll --user {name} --image photo.jpg",
         )
     try:
-        raw = {file: (folder / file).read_bytes() for file in (_FLOAT, _QUANT, _FACTS)}
-        facts = json.loads(raw[_FACTS])
-        _check_digests(facts, raw)
-        arch = Architecture.from_json(facts["architecture"])
+        with safe_open(path, framework="numpy") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
+            content = json.loads((file.metadata() or {})[_METADATA])
+        _check(content, tensors)
+        arch = Architecture.from_json(content["architecture"])
         return User(
             name=name,
-            float_net=_float_net(arch, facts, load(raw[_FLOAT])),
-            quant_net=_quant_net(arch, facts, load(raw[_QUANT])),
-            facts=facts["facts"],
+            float_net=_float_net(arch, content, _part(tensors, _FLOAT)),
+            quant_net=_quant_net(arch, content, _part(tensors, _QUANT)),
+            facts=content["facts"],
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, HvError, SafetensorError) as error:
         raise HvError(
             f"the store's entry of {name} is damaged: {error}",
-            where=str(folder),
+            where=str(path),
             hint="restore it from a backup, or enrol the person again with --replace",
         ) from error
 
 
 def list_users(store: Path) -> list[str]:
     """Names of all users, sorted."""
-    if not store.is_dir():
+    if not store.exists():
         return []
     try:
-        return sorted(e.name for e in store.iterdir() if USER_NAME.fullmatch(e.name) and e.is_dir())
+        files = [entry for entry in store.iterdir() if entry.suffix == SUFFIX and entry.is_file()]
     except OSError as error:
         raise _unusable(store, error) from error
+    return sorted(file.stem for file in files if USER_NAME.fullmatch(file.stem))
 
 
 def remove_user(store: Path, name: str) -> None:
-    """Removes a user's folder; raises HvError if there is none."""
-    folder = store / check_user_name(name)
-    if not folder.is_dir():
+    """Removes a user; raises HvError if there is none."""
+    path = user_file(store, name)
+    if not path.is_file():
         load_user(store, name)  # raises the error that lists who is there
     try:
-        _retire(folder, store)
+        path.unlink()
     except OSError as error:
         raise _unusable(store, error) from error
 
 
-def _retire(folder: Path, store: Path) -> None:
-    """Takes a user out of sight in one rename, then deletes the files."""
-    grave = Path(tempfile.mkdtemp(prefix=".old-", dir=store))
-    folder.replace(grave / folder.name)
-    shutil.rmtree(grave, ignore_errors=True)
-
-
-def _exchange(fresh: Path, folder: Path, store: Path) -> None:
-    """Puts `fresh` in the place of `folder`, or leaves `folder` where it was."""
-    grave = Path(tempfile.mkdtemp(prefix=".old-", dir=store))
-    old = grave / folder.name
-    try:
-        folder.replace(old)
-        fresh.replace(folder)
-    except BaseException:
-        if old.exists() and not folder.exists():
-            old.replace(folder)
-        grave.rmdir()
-        raise
-    shutil.rmtree(grave, ignore_errors=True)
-
-
-def _save(tensors: Mapping[str, np.ndarray], dtype: type[np.generic] | None = None) -> bytes:
-    """Safetensors writes an array's memory as it lies, so it must lie in the order of its axes."""
-    return save({name: np.ascontiguousarray(v, dtype) for name, v in tensors.items()})
-
-
-def _facts(user: User, float_bytes: bytes, quant_bytes: bytes) -> bytes:
+def _serialise(user: User) -> bytes:
     net = user.float_net
+    tensors = {
+        # safetensors writes an array's memory as it lies, so it must lie in the order of its axes
+        **{_FLOAT + k: np.ascontiguousarray(v, np.float32) for k, v in net.tensors.items()},
+        **{_QUANT + k: np.ascontiguousarray(v) for k, v in user.quant_net.tensors().items()},
+    }
     content: dict[str, Any] = {
         "format": FORMAT,
         "architecture": net.arch.to_json(),
@@ -185,50 +158,56 @@ def _facts(user: User, float_bytes: bytes, quant_bytes: bytes) -> bytes:
             for layer in user.quant_net.layers
         },
         "facts": dict(user.facts),
-        "files": {
-            _FLOAT: hashlib.sha256(float_bytes).hexdigest(),
-            _QUANT: hashlib.sha256(quant_bytes).hexdigest(),
-        },
     }
-    content["digest"] = _digest(content)
-    return (json.dumps(content, indent=2) + "\n").encode()
+    content = json.loads(json.dumps(content))  # as it will be read: tuples become lists
+    content["digest"] = _digest(content, tensors)
+    return save(tensors, metadata={_METADATA: json.dumps(content, sort_keys=True)})
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of the facts without the digest itself."""
+def _digest(content: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of everything but the digest itself."""
     rest = {key: value for key, value in content.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
+    for name, values in sorted(tensors.items()):
+        digest.update(f"{name} {values.dtype} {values.shape}".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
-def _check_digests(facts: Mapping[str, Any], raw: Mapping[str, bytes]) -> None:
-    if facts["format"] != FORMAT:
-        raise ValueError(f"format {facts['format']}, this program reads format {FORMAT}")
-    if facts["digest"] != _digest(facts):
-        raise ValueError(f"{_FACTS} was altered")
-    for name, digest in facts["files"].items():
-        if hashlib.sha256(raw[name]).hexdigest() != digest:
-            raise ValueError(f"{name} was altered")
+def _check(content: Any, tensors: Mapping[str, np.ndarray]) -> None:  # noqa: ANN401 - any JSON
+    if content["format"] != FORMAT:
+        raise ValueError(f"format {content['format']}, this program reads format {FORMAT}")
+    if content["digest"] != _digest(content, tensors):
+        raise ValueError("it was altered")
+
+
+def _part(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): values
+        for name, values in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _float_net(
-    arch: Architecture, facts: Mapping[str, Any], tensors: dict[str, np.ndarray]
+    arch: Architecture, content: Mapping[str, Any], tensors: dict[str, np.ndarray]
 ) -> FloatNet:
     return FloatNet(
         arch=arch,
         tensors=tensors,
-        ranges={name: (lo, hi) for name, (lo, hi) in facts["ranges"].items()},
-        threshold=facts["threshold"],
-        left_shifts=facts["left_shifts"],
+        ranges={name: (lo, hi) for name, (lo, hi) in content["ranges"].items()},
+        threshold=content["threshold"],
+        left_shifts=content["left_shifts"],
     )
 
 
 def _quant_net(
-    arch: Architecture, facts: Mapping[str, Any], tensors: dict[str, np.ndarray]
+    arch: Architecture, content: Mapping[str, Any], tensors: dict[str, np.ndarray]
 ) -> QuantNet:
     quantities = {IMAGE: arch.image.quantity}
     layers = []
     for layer in arch.layers:
-        stored = facts["layers"][layer.name]
+        stored = content["layers"][layer.name]
         quantity = Quantity(scale=stored["scale"], zero_point=stored["zero_point"])
         quantities[layer.name] = quantity
         shapes = arch.input_shapes(layer)
@@ -250,11 +229,18 @@ def _quant_net(
     return QuantNet(arch=arch, layers=tuple(layers))
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _write_whole(path: Path, data: bytes) -> None:
+    """Others see the old file or the new one, even after a power cut."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _unusable(store: Path, error: OSError) -> HvError:

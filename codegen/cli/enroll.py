@@ -51,17 +51,17 @@ def command(
 
         raise HvError(
             f"user {user} is already enrolled",
-            where=str(store / user),
+            where=str(store),
             hint=f"use --replace, or: hvcodegen users remove {user}",
         )
     from codegen.cli.enrolling import enrol_person
 
     talk(f"enrolling {user} from {len(files)} photograph{'s' if len(files) > 1 else ''} ...")
     enrolled: User = enrol_person(user, files, checkpoint)
-    folder = save_user(store, enrolled, replace=replace)
+    file = save_user(store, enrolled, replace=replace)
     arch = enrolled.quant_net.arch
     gate = enrolled.facts["gate"]
-    data = {"user": user, "folder": str(folder), "architecture": arch.name, **enrolled.facts}
+    data = {"user": user, "file": str(file), "architecture": arch.name, **enrolled.facts}
     print_result(
         as_json,
         data,
