@@ -29,6 +29,8 @@ HEAVY = (
     "unicorn",
     "safetensors",
     "jinja2",
+    "onnx",
+    "onnxruntime",
 )
 PHOTOGRAPHS = {
     ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".ppm", ".pgm",

@@ -1,0 +1,164 @@
+"""What the integer forms of several operators share; images are [N, H, W, C], as in the contract.
+
+Products are taken of uint8: an int8 value q travels as q + 128 with the zero point 128. It is the
+only pair of types whose integer products ONNX Runtime computes exactly on every processor; that of
+uint8 and int8 saturates in 16 bits on x86 without VNNI.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen.arith import FRACTION_BITS, INT8_MAX, INT8_MIN, ROUND_HALF
+from codegen.export.builder import Builder, element_type
+from codegen.export.real_parts import CHANNELS_FIRST, CHANNELS_LAST, window_of
+from codegen.nets import IMAGE
+from codegen.ops.base import QuantLayer
+
+BYTE_OFFSET = 128
+FLOOR_OFFSET = 2**30  # quotients: |product| < 2**62, so product + 2**30 * 2**32 is not negative
+
+
+def int64(values: object) -> np.ndarray:
+    """Any integers as int64."""
+    return np.asarray(values, np.int64, order="C")
+
+
+def int32(values: object) -> np.ndarray:
+    """Any integers as int32."""
+    return np.asarray(values, np.int32, order="C")
+
+
+def as_bytes(graph: Builder, tensor: str) -> str:
+    """The uint8 form q + 128 of an int8 tensor; the camera's image has it already."""
+    name = f"{tensor}/uint8"
+    if tensor == IMAGE or graph.has(name):
+        return tensor if tensor == IMAGE else name
+    wide = graph.node("Cast", [tensor], f"{tensor}/int32", to=element_type(np.int32))
+    offset = graph.constant("BYTE/offset", int32(BYTE_OFFSET))
+    raised = graph.node("Add", [wide, offset], f"{tensor}/raised")
+    return graph.node("Cast", [raised], name, to=element_type(np.uint8))
+
+
+def byte_zero(graph: Builder) -> str:
+    """The zero point of the uint8 form."""
+    return graph.constant("BYTE/zero_point", np.array(BYTE_OFFSET, np.uint8))
+
+
+def byte_constant(graph: Builder, name: str, values: np.ndarray) -> str:
+    """int8 constants in their uint8 form."""
+    return graph.constant(name, (values.astype(np.int16) + BYTE_OFFSET).astype(np.uint8))
+
+
+def window_sums(graph: Builder, layer: QuantLayer, weight: str, group: int) -> str:
+    """int32 [N, OH, OW, Cout]: sums of q * w over every window; padded taps read the zero point.
+
+    Args:
+        graph: the graph.
+        layer: its operator is a sliding window.
+        weight: name of the uint8 weights [Cout, Cin / group, kh, kw].
+        group: how many groups of channels have windows of their own.
+    """
+    window = window_of(layer.op)
+    source = graph.node(
+        "Transpose",
+        [as_bytes(graph, layer.inputs[0])],
+        f"{layer.name}/channels_first",
+        perm=CHANNELS_FIRST,
+    )
+    if any(window.padding):
+        source = _pad(graph, layer, source)
+    zero = byte_zero(graph)
+    sums = graph.node(
+        "ConvInteger",
+        [source, weight, zero, zero],
+        f"{layer.name}/sums_channels_first",
+        kernel_shape=window.kernel,
+        strides=window.stride,
+        group=group,
+    )
+    return graph.node("Transpose", [sums], f"{layer.name}/sums", perm=CHANNELS_LAST)
+
+
+def _pad(graph: Builder, layer: QuantLayer, source: str) -> str:
+    top, left, bottom, right = window_of(layer.op).padding
+    value = layer.input_quantities[0].zero_point + BYTE_OFFSET
+    name = f"{layer.name}/padding"
+    sides = graph.constant(name, int64([0, 0, top, left, 0, 0, bottom, right]))
+    fill = graph.constant(f"{name}_value", np.array(value, np.uint8))
+    return graph.node("Pad", [source, sides, fill], f"{layer.name}/padded")
+
+
+def convolve(graph: Builder, layer: QuantLayer, weight: np.ndarray, group: int) -> None:
+    """A convolution and all that follows; weight int8 in ONNX's order."""
+    constant = byte_constant(graph, f"{layer.name}.weight", weight)
+    finish_mac(graph, layer, window_sums(graph, layer, constant, group))
+
+
+def multiply_rows(graph: Builder, layer: QuantLayer, weight: np.ndarray) -> None:
+    """Dot products over the last axis and all that follows; weight int8 [Cin, Cout]."""
+    constant = byte_constant(graph, f"{layer.name}.weight", weight)
+    zero = byte_zero(graph)
+    source = as_bytes(graph, layer.inputs[0])
+    inputs = [source, constant, zero, zero]
+    finish_mac(graph, layer, graph.node("MatMulInteger", inputs, f"{layer.name}/sums"))
+
+
+def finish_mac(graph: Builder, layer: QuantLayer, sums: str) -> None:
+    """int32 sums -> the layer's output: bias, then requantisation unless the layer keeps int32."""
+    bias = graph.constant(f"{layer.name}.bias", int32(layer.tensors["bias"]))
+    if layer.op.output_dtype == "int32":
+        graph.node("Add", [sums, bias], layer.name)
+        return
+    acc = graph.node("Add", [sums, bias], f"{layer.name}/accumulator")
+    multiplier = _multiplier(graph, layer, "multiplier")
+    if "negative_multiplier" in layer.tensors:
+        zero = graph.constant("ACCUMULATOR/zero", int32(0))
+        positive = graph.node("GreaterOrEqual", [acc, zero], f"{layer.name}/positive")
+        negative = _multiplier(graph, layer, "negative_multiplier")
+        multiplier = graph.node(
+            "Where", [positive, multiplier, negative], f"{layer.name}/multipliers"
+        )
+    requantise(graph, layer, acc, multiplier)
+
+
+def finish_mean(graph: Builder, layer: QuantLayer, sums: str) -> None:
+    """int32 sums over positions -> means; the twin of codegen.ops.pooling.finish_mean."""
+    bias = graph.constant(f"{layer.name}.bias", int32(layer.constants["bias"]))
+    acc = graph.node("Add", [sums, bias], f"{layer.name}/accumulator")
+    values = int64(layer.constants["multiplier"]) << layer.constants["left_shift"]
+    requantise(graph, layer, acc, graph.constant(f"{layer.name}.multiplier", int64(values)))
+
+
+def requantise(graph: Builder, layer: QuantLayer, acc: str, multiplier: str) -> None:
+    """codegen.arith.requantise on int64: an int32 accumulator -> the layer's int8 output.
+
+    floor(p / 2**32) is Div(p + 2**62, 2**32) - 2**30: Div truncates, and nothing is negative there.
+    """
+    name = layer.name
+    lo, hi = layer.constants.get("lo", INT8_MIN), layer.constants.get("hi", INT8_MAX)
+    wide = graph.node("Cast", [acc], f"{name}/wide", to=element_type(np.int64))
+    product = graph.node("Mul", [wide, multiplier], f"{name}/product")
+    half = graph.constant("Q32/offset", int64(ROUND_HALF + (FLOOR_OFFSET << FRACTION_BITS)))
+    raised = graph.node("Add", [product, half], f"{name}/raised_product")
+    unit = graph.constant("Q32/divisor", int64(2**FRACTION_BITS))
+    quotient = graph.node("Div", [raised, unit], f"{name}/quotient")
+    zero_point = graph.constant(
+        f"{name}/zero_point", int64(layer.quantity.zero_point - FLOOR_OFFSET)
+    )
+    moved = graph.node("Add", [quotient, zero_point], f"{name}/unclamped")
+    bounds = [graph.constant(f"{name}/{end}", int64(v)) for end, v in (("lo", lo), ("hi", hi))]
+    clamped = graph.node("Clip", [moved, *bounds], f"{name}/clamped")
+    graph.node("Cast", [clamped], name, to=element_type(np.int8))
+
+
+def decide(graph: Builder, layer: QuantLayer, norm_squared: str, accepted: str, score: str) -> None:
+    """Joins int32 [N, 1] columns into the decision's [N, 3]; `accepted` is bool."""
+    flag = graph.node("Cast", [accepted], f"{layer.name}/flag", to=element_type(np.int32))
+    graph.node("Concat", [score, norm_squared, flag], layer.name, axis=1)
+
+
+def _multiplier(graph: Builder, layer: QuantLayer, tensor: str) -> str:
+    """With the left shift in it: acc * 2**s * m is the same product either way."""
+    values = int64(layer.tensors[tensor]) << layer.constants["left_shift"]
+    return graph.constant(f"{layer.name}.{tensor}", int64(values))

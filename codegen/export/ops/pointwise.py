@@ -1,0 +1,21 @@
+"""pointwise: a 1x1 Conv in real numbers, MatMulInteger over the channels in integers."""
+
+from __future__ import annotations
+
+from codegen.export.builder import Builder
+from codegen.export.exporter import Exporter, RealLayer, channels_second
+from codegen.export.integer_parts import multiply_rows
+from codegen.export.real_parts import convolution
+from codegen.ops.base import QuantLayer
+
+
+def _real(graph: Builder, layer: RealLayer) -> None:
+    convolution(graph, layer, kernel_shape=(1, 1))
+
+
+def _integer(graph: Builder, layer: QuantLayer) -> None:
+    weight = layer.tensors["weight"]
+    multiply_rows(graph, layer, weight.reshape(len(weight), -1).T)
+
+
+EXPORTER = Exporter(kind="pointwise", real=_real, integer=_integer, weight_order=channels_second)

@@ -1,0 +1,167 @@
+"""One step: an integer network as QuantizeLinear and DequantizeLinear, as other tools read it.
+
+The network's own scales and zero points. What lies between two of these nodes is real arithmetic,
+and runtimes fuse it as they like: results are near those of the firmware, not the same bits.
+
+ONNX Runtime fuses it into products of uint8 and int8, which saturate in 16 bits on x86 without
+VNNI; its session option session.x64quantprecision = 1 keeps them exact.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import onnx
+
+from codegen.arith import FRACTION_BITS
+from codegen.errors import HvError
+from codegen.export.builder import Builder, TensorInfo
+from codegen.export.exporter import RealLayer
+from codegen.export.ops import find_exporter
+from codegen.export.real_parts import (
+    CHANNELS_FIRST,
+    OUTPUTS,
+    SCORE,
+    channels_first,
+    float32,
+    per_channel,
+    tensor_name,
+)
+from codegen.nets import IMAGE, Image, QuantNet
+from codegen.ops.base import Quantity, QuantLayer
+from codegen.ops.normalised_decision import NormalisedDecision
+
+SUMMARY = (
+    "The verifier with its own scales and zero points between QuantizeLinear and DequantizeLinear. "
+    "score is a cosine, or w.h + b where the decision is plain; accepted is score >= threshold."
+)
+
+
+def qdq_graph(net: QuantNet, *, every_layer: bool = False) -> onnx.ModelProto:
+    """The network from image uint8 [N, H, W, C] to score float32 [N] and accepted bool [N].
+
+    Args:
+        net: the integer network; it passed codegen.gates.check_network.
+        every_layer: makes every int8 tensor an output too, images [N, C, H, W].
+
+    Raises:
+        HvError: a bias does not fit int32 without the zero point that is folded into it.
+    """
+    graph = Builder()
+    layers = {layer.name: layer for layer in net.layers}
+    tensors = {IMAGE: _read_image(graph, net.arch.image)}
+    infos = []
+    for layer in net.layers:
+        tensors[layer.name] = _add_layer(graph, layer, layers, tensors)
+        if layer.op.output_dtype == "int8":
+            name, shape = tensor_name(layer.name), channels_first(layer.output_shape)
+            infos.append(TensorInfo(name=name, dtype=np.int8, shape=shape))
+    return graph.model(
+        net.arch.name,
+        SUMMARY,
+        image=TensorInfo(name=IMAGE, dtype=np.uint8, shape=net.arch.image.shape),
+        results=(*OUTPUTS, *infos) if every_layer else OUTPUTS,
+        layers=infos,
+    )
+
+
+def _read_image(graph: Builder, image: Image) -> str:
+    """Bytes -> int8, as all other activations are -> real, channels first."""
+    scale = graph.constant(f"{IMAGE}/scale", float32(image.scale))
+    middle = graph.constant(f"{IMAGE}/byte_zero_point", np.array(128, np.uint8))
+    real = graph.node("DequantizeLinear", [IMAGE, scale, middle], f"{IMAGE}/bytes")
+    turned = graph.node("Transpose", [real], f"{IMAGE}/channels_first", perm=CHANNELS_FIRST)
+    return _quantised(graph, turned, f"{IMAGE}/int8", image.quantity)
+
+
+def _quantised(graph: Builder, real: str, output: str, quantity: Quantity) -> str:
+    """Real -> int8 `output` -> real again; returns the name of the last."""
+    scale = graph.constant(f"{output}/output_scale", float32(quantity.scale))
+    zero = graph.constant(f"{output}/output_zero_point", np.array(quantity.zero_point, np.int8))
+    graph.node("QuantizeLinear", [real, scale, zero], output)
+    return graph.node("DequantizeLinear", [output, scale, zero], f"{output}/real")
+
+
+def _add_layer(
+    graph: Builder, layer: QuantLayer, layers: dict[str, QuantLayer], tensors: dict[str, str]
+) -> str:
+    """Adds a layer; returns the name of its real result."""
+    is_int8 = layer.op.output_dtype == "int8"
+    own = tensor_name(layer.name)
+    output = SCORE if layer.op.is_decision else f"{layer.name}/exact" if is_int8 else own
+    real = RealLayer(
+        name=layer.name,
+        op=layer.op,
+        inputs=tuple(tensors[name] for name in layer.inputs),
+        input_shapes=layer.input_shapes,
+        output=output,
+        parameters=_parameters(graph, layer) if "weight" in layer.tensors else {},
+        numbers=_decision_numbers(layer, layers) if layer.op.is_decision else {},
+    )
+    find_exporter(layer.op.kind).real(graph, real)
+    return _quantised(graph, output, own, layer.quantity) if is_int8 else output
+
+
+def _parameters(graph: Builder, layer: QuantLayer) -> dict[str, str]:
+    order = find_exporter(layer.op.kind).weight_order
+    weight = np.asarray(order(layer.tensors["weight"]), order="C")
+    scales = weight_scales(layer)
+    bias_scales = layer.input_quantities[0].scale * scales
+    parameters = {
+        "weight": _per_channel_constant(graph, f"{layer.name}.weight", weight, scales),
+        "bias": _per_channel_constant(
+            graph, f"{layer.name}.bias", _unfolded_bias(layer, weight), bias_scales
+        ),
+    }
+    if "negative_multiplier" in layer.tensors:
+        slope = layer.tensors["negative_multiplier"] / layer.tensors["multiplier"]
+        shaped = float32(per_channel(slope, layer.output_shape))
+        parameters["slope"] = graph.constant(f"{layer.name}.slope", shaped)
+    return parameters
+
+
+def _per_channel_constant(graph: Builder, name: str, values: np.ndarray, scales: np.ndarray) -> str:
+    """Integers, the output channel first, and their scales [C] -> the name of the real tensor."""
+    inputs = [
+        graph.constant(name, values),
+        graph.constant(f"{name}/scale", float32(scales)),
+        graph.constant(f"{name}/zero_point", np.zeros(len(scales), values.dtype)),
+    ]
+    return graph.node("DequantizeLinear", inputs, f"{name}/real", axis=0)
+
+
+def weight_scales(layer: QuantLayer) -> np.ndarray:
+    """What one unit of a weight stands for, float64 [C]: the multipliers say it."""
+    source = layer.input_quantities[0].scale
+    if layer.op.output_dtype == "int32":
+        return np.full(layer.output_shape, layer.quantity.scale / source)
+    shift = FRACTION_BITS - layer.constants["left_shift"]
+    ratio = layer.tensors["multiplier"].astype(np.float64) / 2.0**shift
+    return np.asarray(ratio * layer.quantity.scale / source)
+
+
+def _unfolded_bias(layer: QuantLayer, weight: np.ndarray) -> np.ndarray:
+    """int32 [C]: the bias without the input's zero point."""
+    sums = weight.reshape(len(weight), -1).sum(axis=1, dtype=np.int64)
+    bias = layer.tensors["bias"].astype(np.int64) + layer.input_quantities[0].zero_point * sums
+    if np.abs(bias).max() >= 2**31:
+        raise HvError(
+            "a bias does not fit int32 when the zero point is taken out of it",
+            where=f"layer {layer.name}",
+            hint="export onnx-integer: it keeps the zero point in the bias",
+        )
+    return np.asarray(bias, np.int32)
+
+
+def _decision_numbers(layer: QuantLayer, layers: dict[str, QuantLayer]) -> dict[str, float]:
+    """The real threshold that the integer one stands for, and the length of the real weights."""
+    head = layers[layer.inputs[0]]
+    squares = float((head.tensors["weight"].astype(np.float64) ** 2).sum())
+    threshold = int(layer.tensors["threshold"][0])
+    if not isinstance(layer.op, NormalisedDecision):
+        return {"threshold": threshold * head.quantity.scale}
+    return {
+        "threshold": math.sqrt(threshold / (squares * 2 ** layer.constants["shift"])),
+        "weight_norm": math.sqrt(squares) * float(weight_scales(head)[0]),
+    }

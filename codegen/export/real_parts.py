@@ -1,0 +1,90 @@
+"""What the real-valued forms of several operators share; images are [N, C, H, W]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from codegen.export.builder import Builder, TensorInfo
+from codegen.export.exporter import RealLayer
+from codegen.ops.base import Activation, Op, Shape
+from codegen.ops.windows import Window
+
+SCORE, ACCEPTED = "score", "accepted"
+OUTPUTS = (
+    TensorInfo(name=SCORE, dtype=np.float32, shape=()),
+    TensorInfo(name=ACCEPTED, dtype=np.bool_, shape=()),
+)
+CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+def float32(values: object) -> np.ndarray:
+    """Any numbers as float32."""
+    return np.asarray(values, np.float32, order="C")
+
+
+def tensor_name(layer: str) -> str:
+    """The tensor of a layer; a layer may be called what an output is called."""
+    return f"{layer}/tensor" if layer in (SCORE, ACCEPTED) else layer
+
+
+def channels_first(shape: Shape) -> Shape:
+    """[H, W, C] -> [C, H, W]; a vector stays."""
+    return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
+
+
+def per_channel(values: np.ndarray, shape: Shape) -> np.ndarray:
+    """[C] so that it broadcasts over [N, C, H, W] or [N, C]; `shape` in the house's order."""
+    return values.reshape(-1, 1, 1) if len(shape) == 3 else values
+
+
+def window_of(op: Op) -> Window:
+    """The operator as the sliding window that it is."""
+    if not isinstance(op, Window):
+        raise TypeError(f"{op.kind} is no sliding window")
+    return op
+
+
+def window_attributes(op: Op) -> dict[str, Any]:
+    """kernel_shape, strides, pads: ONNX has the house's order top, left, bottom, right."""
+    window = window_of(op)
+    return {"kernel_shape": window.kernel, "strides": window.stride, "pads": window.padding}
+
+
+def convolution(graph: Builder, layer: RealLayer, **attributes: int | Sequence[int]) -> None:
+    """Conv with weight, bias and activation."""
+    parameters = [layer.parameters["weight"], layer.parameters["bias"]]
+    activated(graph, layer, "Conv", [*layer.inputs, *parameters], **attributes)
+
+
+def activated(
+    graph: Builder,
+    layer: RealLayer,
+    kind: str,
+    inputs: Sequence[str],
+    **attributes: int | Sequence[int],
+) -> None:
+    """A node and, after it, the activation fused into its layer."""
+    activation: Activation = getattr(layer.op, "activation")  # noqa: B009 - not every Op has one
+    if activation.kind == "none":
+        graph.node(kind, inputs, layer.output, **attributes)
+        return
+    linear = graph.node(kind, inputs, f"{layer.name}/linear", **attributes)
+    if activation.kind == "prelu":
+        graph.node("PRelu", [linear, layer.parameters["slope"]], layer.output)
+    elif activation.kind == "relu":
+        graph.node("Relu", [linear], layer.output)
+    else:
+        ends = zip(("lo", "hi"), activation.bounds(), strict=True)
+        bounds = [graph.constant(f"{layer.name}/{end}", float32(value)) for end, value in ends]
+        graph.node("Clip", [linear, *bounds], layer.output)
+
+
+def decide(graph: Builder, layer: RealLayer, column: str) -> None:
+    """[N, 1] scores -> outputs score [N] and accepted [N]."""
+    axis = graph.constant("AXIS/one", np.array([1], np.int64))
+    threshold = graph.constant(f"{layer.name}.threshold", float32(layer.numbers["threshold"]))
+    score = graph.node("Squeeze", [column, axis], SCORE)
+    graph.node("GreaterOrEqual", [score, threshold], ACCEPTED)
