@@ -22,6 +22,7 @@ VERBS = (
     "build",
     "run",
     "verify",
+    "export",
     "inspect",
     "evaluate",
     "train",

@@ -26,6 +26,11 @@ from codegen.cli.common import (
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
 @click.option("--compiler", metavar="NAME", help="Only this compiler.  [default: every one found]")
 @click.option("--emulator", metavar="NAME", help="Only this emulator.  [default: every one found]")
+@click.option(
+    "--witness",
+    type=click.Choice(["onnxruntime"]),
+    help="One more implementation: the exported integer graph, run by ONNX Runtime.",
+)
 @store_option
 @json_option
 def command(
@@ -37,6 +42,7 @@ def command(
     board: str | None,
     compiler: str | None,
     emulator: str | None,
+    witness: str | None,
     store: Path,
     as_json: bool,
 ) -> None:
@@ -48,6 +54,7 @@ def command(
     \b
     Examples:
       hvcodegen verify --user alice --target cortex-m4 --images visitors/
+      hvcodegen verify --user alice --witness onnxruntime
       hvcodegen verify --user alice --json
     """
     from codegen.cli import verifying
@@ -60,7 +67,9 @@ def command(
     image = entry.quant_net.arch.image
     paths = find_files(files, folder)
     crops = read_crops(paths, image, aligned=aligned) if paths else test_images(image)
-    plan = verifying.Plan(target=core, board=board, compiler=compiler, emulator=emulator)
+    plan = verifying.Plan(
+        target=core, board=board, compiler=compiler, emulator=emulator, witness=witness
+    )
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
         checks = verifying.verify(entry, crops.images, plan, Path(scratch), talk)
     data: dict[str, Any] = verifying.summary(checks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from codegen.cli import pipeline
 from codegen.cli.common import table
 from codegen.errors import OutputsDiffer
+from codegen.nets import QuantNet
 from codegen.store import User
 from codegen.targets import Target
 from host_tools.boards import Board
@@ -35,6 +36,7 @@ class Plan:
         emulator: only this one; None as `thorough` says.
         thorough: every compiler and emulator that is installed, else the preferred ones.
         count: whether the first run on the target counts instructions.
+        witness: "onnxruntime" runs the exported integer graph as well; None does not.
     """
 
     target: Target
@@ -43,6 +45,7 @@ class Plan:
     emulator: str | None = None
     thorough: bool = True
     count: bool = False
+    witness: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +72,11 @@ def verify(
     """Runs the images through every implementation; images uint8 [N, H, W, C].
 
     Raises:
-        ProgramMissing: there is no compiler or no emulator at all.
+        ProgramMissing: there is no compiler or no emulator at all, or not the witness asked for.
     """
     report("running the PyTorch integer reference ...")
     expected = pipeline.torch_reference(user.quant_net, images)
+    witnessed = _witnessed(user.quant_net, images, expected, plan, report)
     with pipeline.emitted(user, plan.target, scratch / user.name) as folder:
         checks = [
             Check(
@@ -91,7 +95,7 @@ def verify(
                     target=target,
                 )
             )
-    return checks
+    return checks + witnessed
 
 
 def summary(checks: list[Check]) -> dict[str, Any]:
@@ -141,6 +145,27 @@ def require_bit_exact(checks: list[Check]) -> None:
             where=first(checks),
             hint="no firmware of this kernel should be shipped: please report this",
         )
+
+
+def _witnessed(
+    net: QuantNet,
+    images: np.ndarray,
+    expected: Mapping[str, np.ndarray],
+    plan: Plan,
+    report: Callable[[str], None],
+) -> list[Check]:
+    """The integer graph in ONNX Runtime, if asked for; runs first, because it may be missing."""
+    if plan.witness is None:
+        return []
+    from codegen.export.builder import model_bytes
+    from codegen.export.integer_graph import integer_graph
+    from host_tools.witness import require_witness, run_witness
+
+    require_witness()
+    report(f"running the exported integer graph in {plan.witness} ...")
+    tensors = run_witness(model_bytes(integer_graph(net, every_layer=True)), images)
+    where = f"integer graph in {plan.witness}"
+    return [Check(where=where, comparison=compare(expected, tensors), target=None)]
 
 
 def _host_traces(

@@ -1,0 +1,122 @@
+"""`hvcodegen export`: a person's network as an ONNX file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from codegen.cli.common import json_option, print_result, store_option, user_option
+from codegen.errors import HvError
+
+if TYPE_CHECKING:
+    import onnx
+
+    from codegen.store import User
+
+FORMATS = {
+    "onnx": "real numbers, as trained",
+    "onnx-qdq": "QuantizeLinear and DequantizeLinear with the network's own scales",
+    "onnx-integer": "integer operators only, the same bits as the firmware",
+}
+
+
+@click.command(short_help="Write a person's verifier as ONNX.")
+@user_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="onnx-integer",
+    show_default=True,
+    help="; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items()) + ".",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write.  [default: build/<user>.onnx, <user>-qdq.onnx, <user>-integer.onnx]",
+)
+@store_option
+@json_option
+def command(user: str, form: str, output: Path | None, store: Path, as_json: bool) -> None:
+    """Write a person's verifier as ONNX, for other people's tools. Same input, same bytes.
+
+    The input is the camera's crop, uint8 [N, height, width, channels].
+
+    \b
+    Examples:
+      hvcodegen export --user alice --format onnx
+      hvcodegen export --user alice --format onnx-integer -o alice.onnx
+    """
+    import hashlib
+
+    from codegen.export.builder import OPSET, describe_tensor, model_bytes
+    from codegen.store import load_user
+
+    entry = load_user(store, user)
+    model = _model(entry, form)
+    content = model_bytes(model)
+    file = output or Path("build") / f"{user}{form.removeprefix('onnx')}.onnx"
+    _write(file, content)
+    data = {
+        "user": user,
+        "format": form,
+        "file": str(file),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "opset": OPSET,
+        "nodes": len(model.graph.node),
+        "inputs": [describe_tensor(tensor) for tensor in model.graph.input],
+        "outputs": [describe_tensor(tensor) for tensor in model.graph.output],
+    }
+    lines = [
+        f"wrote {file}: {FORMATS[form]}",
+        f"  input    {', '.join(data['inputs'])}",  # type: ignore[arg-type]
+        f"  output   {', '.join(data['outputs'])}",  # type: ignore[arg-type]
+        f"  graph    {len(model.graph.node)} nodes, opset {OPSET}, {len(content):,} bytes",
+    ]
+    print_result(as_json, data, lines)
+
+
+def _model(user: User, form: str) -> onnx.ModelProto:
+    from codegen.export.float_graph import float_graph
+    from codegen.export.integer_graph import integer_graph
+    from codegen.export.qdq_graph import qdq_graph
+
+    if form == "onnx":
+        return float_graph(user.float_net)
+    if form == "onnx-qdq":
+        return qdq_graph(user.quant_net)
+    return integer_graph(user.quant_net)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """The whole file, or nothing."""
+    if file.is_dir():
+        raise HvError("the output is a folder", where=str(file), hint="name a file with -o")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, fresh = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    os.close(handle)
+    try:
+        Path(fresh).write_bytes(content)
+        Path(fresh).chmod(0o644)
+        Path(fresh).replace(file)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    finally:
+        Path(fresh).unlink(missing_ok=True)
+
+
+def _unwritable(file: Path, error: OSError) -> HvError:
+    return HvError(
+        f"cannot write the output: {error.strerror or error}",
+        where=str(file),
+        hint="check the permissions and the free space",
+    )
