@@ -20,8 +20,8 @@ MAKERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all)
 CONTRACT = Path(__file__).parent / "c" / "contract.c"
 KNOWN_ANSWER = Path(__file__).parent / "c" / "known_answer.c"
 LEVELS = ("-O0", "-O2", "-O3", "-Os")
-# what a freestanding compiler may call for any C at all (C11 4p6, GCC manual 2.1)
-COMPILER_CALLS = {"memcpy", "memmove", "memset", "memcmp"}
+# as the emitted CMakeLists.txt says; without it, gcc calls memset on a Cortex-M0
+NO_CALLS = {"gcc": "-fno-tree-loop-distribute-patterns", "clang": "-fno-builtin"}
 
 
 @pytest.fixture(scope="module", params=MAKERS, ids=lambda make: make.__name__)
@@ -47,25 +47,37 @@ def test_compiles_without_warnings_and_keeps_its_contract(
     objects = []
     for source in _sources(folder):
         objects.append(tmp_path / f"{source.stem}.o")
-        run([compiled, *WARNINGS, level, "-I", folder, "-c", source, "-o", objects[-1]])
+        run(
+            [
+                compiled,
+                *WARNINGS,
+                level,
+                NO_CALLS[Path(compiled).name],
+                "-I",
+                folder,
+                "-c",
+                source,
+                "-o",
+                objects[-1],
+            ]
+        )
     binary = tmp_path / "contract"
     run([compiled, "-std=c11", level, "-I", folder, CONTRACT, *objects, "-o", binary])
     assert run([binary, folder / "someone.hvb"]) == "known answer 0\n"
-    undefined = _undefined("nm", objects)
-    assert undefined <= COMPILER_CALLS, undefined
+    assert not _undefined("nm", objects)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_needs_no_library_on_targets(folder: Path, target: Target, tmp_path: Path) -> None:
     gcc = program("arm-none-eabi-gcc", "apt install gcc-arm-none-eabi")
     objects = []
-    flags = [*WARNINGS, "-O2", "-ffreestanding", *target.gcc_flags, "-I", str(folder)]
+    flags = [*WARNINGS, "-O2", NO_CALLS["gcc"], *target.gcc_flags, "-I", str(folder)]
     for source in _sources(folder):
         objects.append(tmp_path / f"{source.stem}.o")
         run([gcc, *flags, "-c", source, "-o", objects[-1]])
     # Armv6-M has no long multiply and no jump table: libgcc, which comes with the compiler
     undefined = {n for n in _undefined("arm-none-eabi-nm", objects) if not n.startswith("__")}
-    assert undefined <= COMPILER_CALLS, undefined
+    assert not undefined
     floating = {n for n in _undefined("arm-none-eabi-nm", objects) if re.match("__aeabi_[fd]", n)}
     assert not floating
 
