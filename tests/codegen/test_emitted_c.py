@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from codegen.nets import QuantNet
+from codegen.resources import resource
 from codegen.targets import TARGETS, Target
 from tests.c_host import HERE, WARNINGS, compiler, emitted, program, run
 from tests.networks import conv_head, depthwise_all
@@ -80,6 +81,20 @@ def test_needs_no_library_on_targets(folder: Path, target: Target, tmp_path: Pat
     assert not undefined
     floating = {n for n in _undefined("arm-none-eabi-nm", objects) if re.match("__aeabi_[fd]", n)}
     assert not floating
+
+
+def test_misra_deviations_are_those_written_down(folder: Path) -> None:
+    """cppcheck's MISRA add-on may report only the rules of the table in templates/README.md."""
+    cppcheck = program("cppcheck", "apt install cppcheck")
+    flags = ["--addon=misra", "--std=c11", "--platform=unix32", "-q", "."]
+    said = run([cppcheck, *flags], cwd=folder)
+    reported = set(re.findall(r"misra-c2012-([\d.]+)", said))
+    rows = (resource("templates") / "README.md").read_text().split("| rule |")[1]
+    listed = {
+        rule for row in re.findall(r"^\| ([\d., ]+) \|", rows, re.M) for rule in row.split(", ")
+    }
+    assert "15.5" in reported, said
+    assert reported <= listed
 
 
 def test_a_changed_weight_is_found_by_the_known_answers(folder: Path, tmp_path: Path) -> None:

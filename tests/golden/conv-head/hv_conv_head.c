@@ -151,7 +151,7 @@ static HV_LAYER void hv_conv_head_conv0(
                     if (inside) {
                         const int32_t pixel = ((row * 7) + column) * 3;
                         for (int32_t c = 0; c < 3; ++c) {
-                            window[tap + c] = (int16_t)(input[pixel + c] - 128);
+                            window[tap + c] = (int16_t)((int32_t)input[pixel + c] - 128);
                         }
                     } else {
                         for (int32_t c = 0; c < 3; ++c) {
@@ -189,9 +189,9 @@ static HV_LAYER void hv_conv_head_conv1(
             /* im2col: one window, widened to int16; taps outside the image read the zero point */
             int32_t tap = 0;
             for (int32_t ky = 0; ky < 3; ++ky) {
-                const int32_t row = (y * 1) + ky - 1;
+                const int32_t row = y + ky - 1;
                 for (int32_t kx = 0; kx < 3; ++kx) {
-                    const int32_t column = (x * 1) + kx - 1;
+                    const int32_t column = x + kx - 1;
                     const bool inside = (row >= 0) && (row < 5) && (column >= 0) && (column < 4);
                     if (inside) {
                         const int32_t pixel = ((row * 4) + column) * 5;
@@ -240,7 +240,7 @@ static HV_LAYER void hv_conv_head_head(
     const int8_t input[100],
     int32_t output[1],
     const int32_t bias[1],
-    const int8_t weight[1 * 100])
+    const int8_t weight[100])
 {
     for (int32_t o = 0; o < 1; ++o) {
         int32_t acc = bias[o];

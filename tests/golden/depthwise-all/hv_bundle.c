@@ -4,16 +4,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum {
-    OFFSET_VERSION = 4,
-    OFFSET_HEADER_BYTES = 6,
-    OFFSET_TOTAL_BYTES = 8,
-    OFFSET_RECORDS = 12,
-    OFFSET_ABI = 16,
-    OFFSET_RESERVED = 48,
-    OFFSET_CRC = 60,
-    FORMAT_VERSION = 1
-};
+/* Where the header keeps what; codegen/bundle.py, HEADER. */
+#define OFFSET_VERSION 4u
+#define OFFSET_HEADER_BYTES 6u
+#define OFFSET_TOTAL_BYTES 8u
+#define OFFSET_RECORDS 12u
+#define OFFSET_ABI 16u
+#define OFFSET_RESERVED 48u
+#define OFFSET_CRC 60u
+#define FORMAT_VERSION 1u
 
 static uint32_t read_u16(const uint8_t bytes[])
 {
@@ -53,7 +52,7 @@ static hv_status_t check_header(const uint8_t bytes[], uint32_t available)
     if ((bytes[0] != (uint8_t)'H') || (bytes[1] != (uint8_t)'V') || (bytes[2] != (uint8_t)'B') || (bytes[3] != (uint8_t)'1')) {
         return HV_ERROR_BUNDLE_FORMAT;
     }
-    if ((read_u16(&bytes[OFFSET_VERSION]) != (uint32_t)FORMAT_VERSION) || (read_u16(&bytes[OFFSET_HEADER_BYTES]) != HV_BUNDLE_HEADER_BYTES)) {
+    if ((read_u16(&bytes[OFFSET_VERSION]) != FORMAT_VERSION) || (read_u16(&bytes[OFFSET_HEADER_BYTES]) != HV_BUNDLE_HEADER_BYTES)) {
         return HV_ERROR_BUNDLE_FORMAT;
     }
     const uint32_t total = read_u32(&bytes[OFFSET_TOTAL_BYTES]);
@@ -68,7 +67,7 @@ static hv_status_t check_header(const uint8_t bytes[], uint32_t available)
     if (crc != read_u32(&bytes[OFFSET_CRC])) {
         return HV_ERROR_BUNDLE_CRC;
     }
-    if (!all_zero(&bytes[OFFSET_RESERVED], (uint32_t)OFFSET_CRC - (uint32_t)OFFSET_RESERVED)) {
+    if (!all_zero(&bytes[OFFSET_RESERVED], OFFSET_CRC - OFFSET_RESERVED)) {
         return HV_ERROR_BUNDLE_FORMAT;
     }
     return HV_OK;

@@ -112,7 +112,7 @@ static HV_LAYER void hv_depthwise_all_dw(
             for (int32_t c = 0; c < 6; ++c) {
                 int32_t acc = bias[c];
                 for (int32_t ky = 0; ky < 3; ++ky) {
-                    const int32_t row = (y * 1) + ky - 0;
+                    const int32_t row = y + ky;
                     for (int32_t kx = 0; kx < 2; ++kx) {
                         const int32_t column = (x * 2) + kx - 1;
                         int32_t value = -128; /* taps outside the image read the zero point */
@@ -141,7 +141,7 @@ static HV_LAYER void hv_depthwise_all_mixed(
         for (int32_t o = 0; o < 7; ++o) {
             int32_t acc = bias[o];
             for (int32_t c = 0; c < 6; ++c) {
-                acc += ((int32_t)input[(p * 6) + c]) * weight[(o * 6) + c];
+                acc += (input[(p * 6) + c]) * weight[(o * 6) + c];
             }
             output[(p * 7) + o] = hv_requantise(acc, multiplier[o], 0u, -128, -128, 127);
         }
@@ -186,9 +186,9 @@ static HV_LAYER void hv_depthwise_all_mean(
             for (int32_t c = 0; c < 7; ++c) {
                 int32_t acc = 512; /* minus 4 input zero points */
                 for (int32_t ky = 0; ky < 2; ++ky) {
-                    const int32_t row = (y * 2) + ky - 0;
+                    const int32_t row = (y * 2) + ky;
                     for (int32_t kx = 0; kx < 2; ++kx) {
-                        const int32_t column = (x * 1) + kx - 0;
+                        const int32_t column = x + kx;
                         int32_t value = -128; /* taps outside the image read the zero point */
                         if ((row >= 0) && (row < 7) && (column >= 0) && (column < 3)) {
                             value = input[(((row * 3) + column) * 7) + c];
@@ -225,7 +225,7 @@ static HV_LAYER void hv_depthwise_all_hidden(
     const int32_t bias[4],
     const int32_t multiplier[4],
     const int32_t negative_multiplier[4],
-    const int8_t weight[4 * 7])
+    const int8_t weight[28])
 {
     for (int32_t o = 0; o < 4; ++o) {
         int32_t acc = bias[o];
@@ -242,7 +242,7 @@ static HV_LAYER void hv_depthwise_all_head(
     const int8_t input[4],
     int32_t output[1],
     const int32_t bias[1],
-    const int8_t weight[1 * 4])
+    const int8_t weight[4])
 {
     for (int32_t o = 0; o < 1; ++o) {
         int32_t acc = bias[o];
