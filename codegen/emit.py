@@ -98,6 +98,7 @@ def write_emission(emission: Emission, folder: Path) -> None:
     Raises:
         HvError: the folder holds something else, or cannot be written.
     """
+    folder = folder.resolve()  # a link keeps pointing at the folder
     _check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +135,12 @@ def _swap(fresh: Path, folder: Path) -> None:
 def _check_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
+    if Path.cwd().is_relative_to(folder):
+        raise HvError(
+            "the output cannot be the folder you are in: it is replaced as a whole",
+            where=str(folder),
+            hint="give the name of a folder, such as -o alice",
+        )
     if not folder.is_dir():
         raise HvError("the output is not a folder", where=str(folder), hint="choose another -o")
     try:

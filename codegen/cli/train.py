@@ -19,16 +19,29 @@ from codegen.cli.common import json_option, print_result, talk
 )
 @click.option("--architecture", default="pq", show_default=True, metavar="NAME|FILE")
 @click.option("--name", default="mine", show_default=True, help="Name of the checkpoint.")
-@click.option("--steps", default=5200, show_default=True, help="Steps of distillation.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    default=5200,
+    show_default=True,
+    help="Steps of distillation.",
+)
 @click.option(
     "--generate-steps",
+    type=click.IntRange(min=0),
     default=0,
     show_default=True,
     help="Steps of the second stage, that makes every layer personal; 0 leaves it out.",
 )
 @click.option("--start", metavar="NAME|FILE", help="A distilled checkpoint to begin from.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--threads", default=1, show_default=True, help="CPU threads of PyTorch.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="CPU threads of PyTorch.",
+)
 @click.option(
     "-o",
     "--output",

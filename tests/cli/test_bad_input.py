@@ -104,6 +104,18 @@ def test_output_that_is_not_ours(run: Run, alice: User) -> None:
     refused(run("emit", "--user", "alice", "-o", "mine/precious.c/x"), 1, "cannot write")
 
 
+def test_output_into_the_current_folder_or_a_link(run: Run, alice: User) -> None:
+    refused(run("emit", "--user", "alice", "-o", "."), 1, "folder you are in", "hint:")
+    refused(run("emit", "--user", "alice", "-o", ".."), 1, "folder you are in")
+    assert list(Path.cwd().iterdir()) == []
+    Path("real").mkdir()
+    Path("link").symlink_to("real")
+    assert run("emit", "--user", "alice", "-o", "link").code == 0
+    assert Path("link").is_symlink()
+    assert Path("real/manifest.json").is_file()
+    assert {path.name for path in Path.cwd().iterdir()} == {"real", "link"}
+
+
 def test_changed_output_is_not_overwritten(run: Run, alice: User) -> None:
     run("emit", "--user", "alice", "-o", "out")
     Path("out/notes.txt").write_text("mine")
@@ -220,6 +232,7 @@ def test_wrong_usage(run: Run) -> None:
     assert run("emit").code == 2
     assert run("no-such-verb").code == 2
     assert run("simulate", "--user", "alice").code == 2
+    assert run("train", "--images", ".", "--steps", "-5").code == 2
 
 
 def test_crop_of_another_size(run: Run, alice: User, noise: Path) -> None:
