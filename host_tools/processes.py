@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +58,7 @@ def run_program(
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**os.environ, **(environment or {})},
+            start_new_session=True,  # a group of its own, so that all of it can be ended
         )
     except (FileNotFoundError, PermissionError) as error:
         raise ProgramMissing(
@@ -75,12 +78,22 @@ def run_program(
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a program that still runs; asked first, so that it can remove its own files."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.communicate(timeout=GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+    """Ends a program that still runs, with all it has started.
+
+    Asked first, so that it can remove its own files. Its output is not read to the end: a program
+    it left behind may hold the pipe open for ever.
+    """
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        try:
+            process.wait(timeout=GRACE_S)
+        except subprocess.TimeoutExpired:
+            _signal(process, signal.SIGKILL)
+            process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
