@@ -17,9 +17,10 @@ CACHE_VARIABLE = "HVCODEGEN_CACHE_DIR"
 def cache_folder(name: str) -> Path:
     """Returns the cache's folder `name`, created when needed."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    root = Path(chosen) if chosen else platformdirs.user_cache_path("hvcodegen")
+    root = Path(chosen).absolute() if chosen else platformdirs.user_cache_path("hvcodegen")
     folder = root / name
-    folder.mkdir(parents=True, exist_ok=True)
+    # nobody else's: a library here holds the weights of the person it was built for
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 

@@ -113,7 +113,7 @@ def load_manifest(folder: Path) -> Manifest:
         raise HvError(
             "not an emitted folder: it has no manifest.json", where=str(folder)
         ) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise HvError(f"cannot read it: {error}", where=str(path), hint=_HINT) from error
     try:
         manifest = _parse(folder, data)

@@ -106,7 +106,8 @@ def read_addresses(elf: Path, names: tuple[str, ...]) -> dict[str, int]:
     """
     with elf.open("rb") as stream:
         table = _open(stream, elf).get_section_by_name(".symtab")
-        values = {symbol.name: int(symbol["st_value"]) for symbol in table.iter_symbols()}
+        symbols = table.iter_symbols() if table is not None else ()
+        values = {symbol.name: int(symbol["st_value"]) for symbol in symbols}
     missing = [name for name in names if name not in values]
     if missing:
         raise HvError(f"no symbol {', '.join(missing)}", where=str(elf))
@@ -152,7 +153,8 @@ def _is_kernel(symbol: Symbol, kind: str, prefix: str) -> bool:
 
 def _symbols(elf: Any) -> Iterator[Symbol]:  # noqa: ANN401
     file = ""
-    for symbol in elf.get_section_by_name(".symtab").iter_symbols():
+    table = elf.get_section_by_name(".symtab")
+    for symbol in table.iter_symbols() if table is not None else ():
         kind = symbol["st_info"]["type"]
         is_local = symbol["st_info"]["bind"] == "STB_LOCAL"
         if kind == "STT_FILE":

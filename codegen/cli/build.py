@@ -56,13 +56,21 @@ def command(
       hvcodegen build --user alice --dry-run
     """
     from codegen.cli import pipeline
+    from codegen.errors import HvError
     from codegen.store import load_user
     from codegen.targets import find_target
     from host_tools.build import build_firmware, plan_firmware
 
     core = find_target(target)
     out = (output or Path("build") / f"{user}-firmware").resolve()
-    with pipeline.emitted(load_user(store, user), core) as folder:
+    entry = load_user(store, user)
+    if not dry_run and out.is_dir() and any(out.iterdir()) and not (out / "trace.elf").exists():
+        raise HvError(
+            "the output folder holds something else than an earlier build",
+            where=str(out),
+            hint="choose another -o",
+        )
+    with pipeline.emitted(entry, core) as folder:
         order = pipeline.trace_order(folder, core, compiler, out, board)
         if dry_run:
             argvs = [list(argv) for argv in plan_firmware(order).argvs]

@@ -34,10 +34,10 @@ from codegen.cli.common import json_option, print_result, talk
     help="Steps of the second stage, that makes every layer personal; 0 leaves it out.",
 )
 @click.option("--start", metavar="NAME|FILE", help="A distilled checkpoint to begin from.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 256),
     default=1,
     show_default=True,
     help="CPU threads of PyTorch.",

@@ -13,8 +13,11 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import signal
 import struct
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,7 +116,8 @@ class _Machine:
         stack_top, reset = struct.unpack("<II", self._core.mem_read(flash, 8))
         self._core.reg_write(self._arm.UC_ARM_REG_SP, stack_top)
         try:
-            self._core.emu_start(reset, FAILED, timeout=int(self._job.timeout_s * 1_000_000))
+            with self._stopped_by_interrupt():
+                self._core.emu_start(reset, FAILED, timeout=int(self._job.timeout_s * 1_000_000))
         except self._error as error:
             raise self._failure(f"the firmware faulted: {error}") from error
         if self._fault:
@@ -121,6 +125,26 @@ class _Machine:
         if self._exit_code is None:
             raise self._failure(f"it did not finish within {self._job.timeout_s:g} seconds")
         return self._exit_code
+
+    @contextmanager
+    def _stopped_by_interrupt(self) -> Iterator[None]:
+        """Ctrl-C inside one of our callbacks would be lost in the C code that called it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        interrupted: list[int] = []
+
+        def stop(number: int, _frame: object) -> None:
+            interrupted.append(number)
+            self._core.emu_stop()
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if interrupted:
+            raise KeyboardInterrupt
 
     def _load(self, board: Board) -> None:
         for memory in (board.flash, board.ram):

@@ -116,6 +116,17 @@ def test_output_into_the_current_folder_or_a_link(run: Run, alice: User) -> None
     assert {path.name for path in Path.cwd().iterdir()} == {"real", "link"}
 
 
+def test_build_does_not_write_into_other_folders(run: Run, alice: User) -> None:
+    Path("mine").mkdir()
+    Path("mine/link.ld").write_text("mine")
+    refused(run("build", "--user", "alice", "-o", "mine"), 1, "something else", "hint:")
+    assert Path("mine/link.ld").read_text() == "mine"
+
+
+def test_inspect_of_a_stripped_program(run: Run) -> None:
+    refused(run("inspect", "/bin/ls"), 1, "no symbol")
+
+
 def test_changed_output_is_not_overwritten(run: Run, alice: User) -> None:
     run("emit", "--user", "alice", "-o", "out")
     Path("out/notes.txt").write_text("mine")
