@@ -122,6 +122,12 @@ def progress(items: Sequence[T], label: str) -> Iterator[T]:
         yield from bar
 
 
+def photo_progress(done: int, total: int) -> None:
+    """A line now and then while a collection of photographs is read."""
+    if done == total or done % 250 == 0:
+        talk(f"  {done} of {total} photographs")
+
+
 def table(headings: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[str]:
     """Left-aligned text, right-aligned numbers, two spaces between."""
     body = [tuple(_cell(value) for value in row) for row in rows]

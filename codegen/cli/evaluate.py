@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from codegen.cli.common import json_option, print_result, table, talk
+from codegen.cli.common import json_option, photo_progress, print_result, table, talk
 
 
 @click.command(short_help="Measure recognition on pairs of photographs.")
@@ -55,7 +55,7 @@ def command(
     folds = (fold, tune_fold)
     talk("reading photographs (found, aligned and described once, then kept in the cache) ...")
     needed = pair_files(folder, folds)
-    faces = load_faces(folder, only=needed, workers=2, progress=_photo_progress)
+    faces = load_faces(folder, only=needed, workers=2, progress=photo_progress)
     pairs = read_pairs(folder, faces, folds=folds)
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
         if precision == "int8":
@@ -111,11 +111,6 @@ def command(
         f"at the checkpoint's own threshold {loaded.threshold:.3f}"
     )
     print_result(as_json, data, lines)
-
-
-def _photo_progress(done: int, total: int) -> None:
-    if done == total or done % 250 == 0:
-        talk(f"  {done} of {total} photographs")
 
 
 class _PairTicker:

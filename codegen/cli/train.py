@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codegen.cli.common import json_option, print_result, talk
+from codegen.cli.common import json_option, photo_progress, print_result, talk
 
 
 @click.command(short_help="Train a hypernetwork.")
@@ -87,7 +87,7 @@ def command(
         generate=generate_plan(loaded, generate_steps),
     )
     talk("reading photographs (found, aligned and described once, then kept in the cache) ...")
-    faces = load_faces(folder, workers=2, progress=_photo_progress)
+    faces = load_faces(folder, workers=2, progress=photo_progress)
 
     def report(step: Step) -> None:
         if step.auc is not None or step.step % 100 == 0:
@@ -110,8 +110,3 @@ def command(
         f"measure it: hvcodegen evaluate --images {folder} --checkpoint {path}",
     ]
     print_result(as_json, data, lines)
-
-
-def _photo_progress(done: int, total: int) -> None:
-    if done == total or done % 250 == 0:
-        talk(f"  {done} of {total} photographs")
