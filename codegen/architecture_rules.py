@@ -95,7 +95,9 @@ def wiring_faults(
         )
     if name in known:
         faults.append(HvError("the name is used twice"))
-    if len(inputs) != op.input_count:
+    if op.input_count is None and not inputs:
+        faults.append(HvError(f"{op.kind} takes one input or more"))
+    if op.input_count is not None and len(inputs) != op.input_count:
         faults.append(HvError(f"{op.kind} takes {op.input_count} inputs"))
     faults += [
         HvError(f"reads {source!r}, which is no earlier layer")

@@ -236,6 +236,8 @@ class FloatNet:
             kernel's constants are the same for all.
         threshold: real. Plain: on w.h + b. Normalised: a cosine, on w.h / (|w| |h|).
         left_shifts: of layers whose multipliers need one; shared, like the ranges.
+        quantities: of layers that came with a scale and zero point of their own: no range is asked.
+        weight_scales: float64 [C], of layers whose weights came with scales of their own.
     """
 
     arch: Architecture
@@ -243,6 +245,8 @@ class FloatNet:
     ranges: Mapping[str, tuple[float, float]]
     threshold: float
     left_shifts: Mapping[str, int] = field(default_factory=dict)
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    weight_scales: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

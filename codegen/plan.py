@@ -88,9 +88,8 @@ def check_plan(plan: MemoryPlan) -> None:
 def _lifetimes(net: QuantNet) -> tuple[list[Buffer], dict[str, str]]:
     buffer_of: dict[str, str] = {}
     for layer in net.layers:
-        source = layer.inputs[0]
-        aliases = layer.op.is_alias and source != IMAGE
-        buffer_of[layer.name] = buffer_of[source] if aliases else layer.name
+        aliases = layer.op.is_alias and layer.inputs[0] != IMAGE
+        buffer_of[layer.name] = buffer_of[layer.inputs[0]] if aliases else layer.name
     last = {}
     for step, layer in enumerate(net.layers):
         last[buffer_of[layer.name]] = step

@@ -45,6 +45,8 @@ def _request(net: FloatNet, layer: Layer, done: dict[str, QuantLayer]) -> Quanti
             image.quantity if name == IMAGE else done[name].quantity for name in layer.inputs
         ),
         output_range=net.ranges.get(layer.name),
+        own_quantity=net.quantities.get(layer.name),
+        weight_scales=net.weight_scales.get(layer.name),
         left_shift=net.left_shifts.get(layer.name, 0),
         tensors={
             name: net.tensors[f"{layer.name}.{name}"] for name in layer.op.float_tensors(shapes)

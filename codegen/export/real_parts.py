@@ -35,6 +35,27 @@ def channels_first(shape: Shape) -> Shape:
     return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
 
 
+def house_order(graph: Builder, layer: RealLayer, index: int = 0) -> str:
+    """An input of the layer with its axes in the house's order: an image is turned channels last.
+
+    Every other tensor has the house's order in the real-valued graphs, too.
+    """
+    tensor = layer.inputs[index]
+    if len(layer.input_shapes[index]) != 3:
+        return tensor
+    return graph.node(
+        "Transpose", [tensor], f"{layer.name}/input{index}_channels_last", perm=CHANNELS_LAST
+    )
+
+
+def from_house_order(graph: Builder, layer: RealLayer, tensor: str, shape: Shape) -> None:
+    """Gives the layer's output its name; `tensor`, of `shape`, has the house's order of axes."""
+    if len(shape) == 3:
+        graph.node("Transpose", [tensor], layer.output, perm=CHANNELS_FIRST)
+    else:
+        graph.node("Identity", [tensor], layer.output)
+
+
 def per_channel(values: np.ndarray, shape: Shape) -> np.ndarray:
     """[C] so that it broadcasts over [N, C, H, W] or [N, C]; `shape` in the house's order."""
     return values.reshape(-1, 1, 1) if len(shape) == 3 else values

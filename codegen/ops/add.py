@@ -17,7 +17,6 @@ from codegen.ops.base import (
     Op,
     Quantised,
     QuantiseRequest,
-    Quantity,
     QuantLayer,
     Shape,
 )
@@ -68,13 +67,7 @@ class Add(Op):
 
     def quantise(self, request: QuantiseRequest) -> Quantised:
         """Chooses the finest rescaling whose accumulator provably fits int32."""
-        if request.output_range is None:
-            raise HvError(
-                "no observed output range",
-                where=f"layer {request.name}",
-                hint="calibrate the network on some images first",
-            )
-        quantity = Quantity.from_range(*request.output_range)
+        quantity = request.output_quantity()
         sources = request.input_quantities
         ratios = [source.scale / quantity.scale for source in sources]
         # |q - zero_point| <= 255, so 255 * (m0 + m1) < 2^31 must hold after rounding up

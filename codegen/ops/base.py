@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 Shape = tuple[int, ...]
+Axis = int  # of a tensor without its batch, from 0
 DType = Literal["int8", "int32"]
 
 
@@ -77,10 +78,31 @@ class QuantiseRequest:
     input_shapes: tuple[Shape, ...]
     input_quantities: tuple[Quantity, ...]
     output_range: tuple[float, float] | None  # observed; None where nothing was observed
+    own_quantity: Quantity | None  # given with the network: no range is asked
+    weight_scales: np.ndarray | None  # float64 [C], given with the network; None: from the weights
     left_shift: int
     tensors: Mapping[str, np.ndarray]  # float32
     producers: tuple[QuantLayer | None, ...]  # the layers that made the inputs; None: the image
     threshold: float  # real, of the decision
+
+    def output_quantity(self, lo: float | None = None, hi: float | None = None) -> Quantity:
+        """The output's quantity: its own, or one for the observed range within [lo, hi].
+
+        Raises:
+            HvError: there is neither.
+        """
+        if self.own_quantity is not None:
+            return self.own_quantity
+        if self.output_range is None:
+            raise HvError(
+                "no observed output range",
+                where=f"layer {self.name}",
+                hint="calibrate the network on some images first",
+            )
+        least, largest = self.output_range
+        return Quantity.from_range(
+            least if lo is None else max(lo, least), largest if hi is None else min(hi, largest)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +128,7 @@ class Op(ABC):
     """An operator. Subclasses are frozen dataclasses whose fields are the JSON fields."""
 
     kind: ClassVar[str]
-    input_count: ClassVar[int] = 1
+    input_count: ClassVar[int | None] = 1  # None: one or more
     accumulator_inputs: ClassVar[int] = 0  # how many inputs, the first ones, are int32
     reads_image: ClassVar[bool] = False  # its kernel can take camera bytes
     is_alias: ClassVar[bool] = False  # its output is its input's bytes; no code runs
@@ -244,13 +266,16 @@ def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
 
 
 def _check_field(kind: str, name: str, value: Any, annotation: str) -> None:  # noqa: ANN401
-    """Fields are declared as int, Pair, Padding, Activation or a choice of texts."""
-    numbers = {"int": 1, "Pair": 2, "Padding": 4}.get(annotation)
-    if numbers is None:
+    """Fields are declared as int, Axis, Pair, Padding, Shape, Activation or a choice of texts."""
+    numbers = {"int": 1, "Axis": 1, "Pair": 2, "Padding": 4}.get(annotation)
+    if annotation == "Shape":
+        fits = isinstance(value, tuple) and all(type(part) is int for part in value)
+    elif numbers is None:
         fits = isinstance(value, Activation) if annotation == "Activation" else True
     else:
         parts = value if numbers > 1 and isinstance(value, tuple) else (value,)
-        lowest = 1 if annotation == "int" else -(2**31)  # window_output has words for the others
+        # window_output has words for pairs and paddings
+        lowest = {"int": 1, "Axis": 0}.get(annotation, -(2**31))
         fits = len(parts) == numbers and all(type(p) is int and p >= lowest for p in parts)
     if not fits:
         raise HvError(f"{kind}: {name} cannot be {value!r}")

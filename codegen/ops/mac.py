@@ -101,7 +101,9 @@ class MacOp(Op):
         source = request.input_quantities[0]
         weight = np.asarray(request.tensors["weight"], np.float64)
         bias = np.asarray(request.tensors["bias"], np.float64)
-        scales = self._weight_scales(weight, bias, source.scale)
+        scales = request.weight_scales
+        if scales is None:
+            scales = self._weight_scales(weight, bias, source.scale)
         q_weight = round_half_up(weight / self._per_channel(scales)).clip(-WEIGHT_MAX, WEIGHT_MAX)
         acc_scales = source.scale * scales
         q_bias = round_half_up(bias / acc_scales) - source.zero_point * self._sums(q_weight)
@@ -198,18 +200,7 @@ class MacOp(Op):
         }
 
     def _output_quantity(self, request: QuantiseRequest) -> Quantity:
-        if request.output_range is None:
-            raise HvError(
-                "no observed output range",
-                where=f"layer {request.name}",
-                hint="calibrate the network on some images first",
-            )
-        lo, hi = self.activation.bounds()
-        observed = request.output_range
-        return Quantity.from_range(
-            observed[0] if lo is None else max(lo, observed[0]),
-            observed[1] if hi is None else min(hi, observed[1]),
-        )
+        return request.output_quantity(*self.activation.bounds())
 
     def _weight_scales(self, weight: np.ndarray, bias: np.ndarray, source: float) -> np.ndarray:
         """One scale per channel; a channel of tiny weights yields to its bias."""

@@ -16,7 +16,7 @@ from codegen.arith import (
     requantise,
 )
 from codegen.errors import HvError
-from codegen.ops.base import KernelContext, Quantised, QuantiseRequest, Quantity, QuantLayer
+from codegen.ops.base import KernelContext, Quantised, QuantiseRequest, QuantLayer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class MeanContext(KernelContext):
 def quantise_mean(request: QuantiseRequest, positions: int) -> Quantised:
     """Constants of a mean over `positions`; without an observed range the scale is kept."""
     source = request.input_quantities[0]
-    observed = request.output_range
-    quantity = source if observed is None else Quantity.from_range(*observed)
+    is_known = request.own_quantity is not None or request.output_range is not None
+    quantity = request.output_quantity() if is_known else source
     ratio = source.scale / (quantity.scale * positions)
     left_shift = 0
     while ratio >= 0.5 * 2.0**left_shift:
