@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codegen.errors import HvError
-from codegen.ops.base import DType, Op
+from codegen.ops.base import DType, Op, Shape
 
 IMAGE = "image"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_NAME_HINT = "a lower-case letter, then letters, digits and _; not 'image'"
 _ARCHITECTURE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 # what the C around a kernel is called already: hv_<architecture>.h, hv_<architecture>_<layer>()
@@ -29,6 +29,8 @@ _TAKEN_LAYERS = frozenset({
 
 _TOP = {"name": str, "image": Mapping, "layers": list, "personal": list}
 _IMAGE = {"height": int, "width": int, "channels": int, "scale": (int, float)}
+_NETWORK = {"name": str, "inputs": list, "layers": list, "outputs": list}
+_INPUT = {"name": str, "shape": list}
 _LAYER = {"name": str, "op": str, "inputs": list}
 
 
@@ -39,12 +41,19 @@ def check_json(data: Mapping[str, Any]) -> None:
     unknown = sorted(set(data["image"]) - set(_IMAGE))
     if unknown:
         raise HvError(f"image has no field {', '.join(map(str, unknown))}")
-    for index, entry in enumerate(data["layers"]):
+    _check_layers(data["layers"])
+    _check_texts("personal", data["personal"])
+
+
+def check_network_json(data: Mapping[str, Any]) -> None:
+    """The same for a network that is no verifier: named inputs and outputs."""
+    _check_keys(data, _NETWORK, "the network")
+    for index, entry in enumerate(data["inputs"]):
         if not isinstance(entry, Mapping):
-            raise HvError(f"layer {index} is no table of fields")
-    for key, texts in (("personal", data["personal"]), *_layer_inputs(data["layers"])):
-        if not all(isinstance(text, str) for text in texts):
-            raise HvError(f"{key} must hold texts")
+            raise HvError(f"input {index} is no table of fields")
+        _check_keys(entry, _INPUT, f"input {index}")
+    _check_layers(data["layers"])
+    _check_texts("outputs", data["outputs"])
 
 
 def check_layer_json(entry: Mapping[str, Any]) -> None:
@@ -66,17 +75,43 @@ def name_faults(name: str) -> list[HvError]:
     return []
 
 
-def image_faults(sizes: tuple[int, ...], scale: float) -> list[HvError]:
-    """Height, width and channels, and what a byte's unit stands for."""
-    if all(type(size) is int and size > 0 for size in sizes) and 0 < scale < math.inf:
-        return []
-    return [
+def input_faults(shapes: Mapping[str, Shape]) -> list[HvError]:
+    """What a network is given: names and sizes."""
+    faults = [
         HvError(
-            f"no image: {sizes} with scale {scale}",
-            where="image",
-            hint="height, width and channels are positive integers, scale is a positive number",
+            f"no {name}: its shape is {shape}", where=name, hint="every size is a positive integer"
         )
+        for name, shape in shapes.items()
+        if not shape or not all(type(size) is int and size > 0 for size in shape)
     ]
+    names = [name for name in shapes if name != IMAGE]
+    return faults + [
+        HvError(f"{name!r} is no name of an input", where=name, hint=_NAME_HINT)
+        for name in names
+        if not _NAME.fullmatch(name)
+    ]
+
+
+def output_faults(
+    outputs: tuple[str, ...],
+    known: Mapping[str, DType],
+    ops: Sequence[Op],
+    *,
+    is_verifier: bool,
+) -> list[HvError]:
+    """A verifier ends with its one decision; any other network has none, and leaves something."""
+    decisions = sum(op.is_decision for op in ops)
+    faults = []
+    if is_verifier and (not ops or not ops[-1].is_decision):
+        faults.append(HvError("the last layer must be a decision"))
+    if is_verifier and decisions > 1:
+        faults.append(HvError("there must be one decision, the last layer"))
+    if not is_verifier and decisions:
+        faults.append(HvError("a decision needs the camera's image as the network's input"))
+    if not is_verifier and not outputs:
+        faults.append(HvError("the network has no output"))
+    faults += [HvError(f"the output {name!r} is no layer") for name in outputs if name not in known]
+    return faults
 
 
 def wiring_faults(
@@ -87,12 +122,7 @@ def wiring_faults(
     if name in _TAKEN_LAYERS:
         faults.append(HvError(f"the kernel uses the name {name} itself"))
     if not _NAME.fullmatch(name) or name == IMAGE:
-        faults.append(
-            HvError(
-                f"{name!r} is no layer name",
-                hint="a lower-case letter, then letters, digits and _; not 'image'",
-            )
-        )
+        faults.append(HvError(f"{name!r} is no layer name", hint=_NAME_HINT))
     if name in known:
         faults.append(HvError("the name is used twice"))
     if op.input_count is None and not inputs:
@@ -128,5 +158,14 @@ def _check_keys(data: Any, types: Mapping[str, Any], what: str) -> None:  # noqa
             raise HvError(f"{what}: {key} cannot be {data[key]!r}")
 
 
-def _layer_inputs(layers: list[Mapping[str, Any]]) -> list[tuple[str, list[Any]]]:
-    return [("inputs", entry["inputs"]) for entry in layers if type(entry.get("inputs")) is list]
+def _check_layers(layers: list[Any]) -> None:
+    for index, entry in enumerate(layers):
+        if not isinstance(entry, Mapping):
+            raise HvError(f"layer {index} is no table of fields")
+        if type(entry.get("inputs")) is list:
+            _check_texts("inputs", entry["inputs"])
+
+
+def _check_texts(key: str, texts: list[Any]) -> None:
+    if not all(isinstance(text, str) for text in texts):
+        raise HvError(f"{key} must hold texts")

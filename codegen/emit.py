@@ -1,4 +1,4 @@
-"""One step: a person's network becomes a folder that drops into any C project."""
+"""One step: a network becomes a folder that drops into any C project."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ import numpy as np
 from codegen import bundle, layout, reference, render
 from codegen.errors import HvError
 from codegen.gates import check_network
-from codegen.lower import Program, lower
+from codegen.lower import Port, Program, lower
 from codegen.names import check_user_name
 from codegen.nets import QuantNet
 from codegen.ops.mac import MacOp
+from codegen.packing import packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.resources import resource
 from codegen.targets import Target
 
-RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_bundle.h", "hv_types.h")
-RUNTIME_SOURCES = ("hv_bundle.c",)
+RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_crc.h", "hv_types.h")
+RUNTIME_SOURCES = ("hv_crc.c",)
+BUNDLE_HEADERS = ("hv_bundle.h",)
+BUNDLE_SOURCES = ("hv_bundle.c",)
 VECTOR_SEEDS = (0, 1, 20240601, 2654435769)  # black, white, two pseudo-random images
 KNOWN_ANSWER_SEED = VECTOR_SEEDS[2]
 MANIFEST = "manifest.json"
@@ -42,7 +45,7 @@ class Emission:
 
 
 def emit(net: QuantNet, user: str, target: Target) -> Emission:
-    """Makes the folder: kernel, weights, bundle, known answers, manifest, report.
+    """Makes a verifier's folder: kernel, weights, bundle, known answers, manifest, report.
 
     Everything depends on the arguments alone: the same input gives the same bytes. The kernel
     (`hv_<arch>.h`, `hv_<arch>.c`) does not depend on the person.
@@ -58,7 +61,7 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
     payload = layout.pack(program.person, program.abi[: layout.ABI_BYTES], tensors)
     vectors = _known_answers(net)
     bundle_bytes = _bundle(program, payload, vectors)
-    sources = (f"{program.prefix}.c", *RUNTIME_SOURCES)
+    sources = (f"{program.prefix}.c", *BUNDLE_SOURCES, *RUNTIME_SOURCES)
     digest = hashlib.sha256(payload).hexdigest()
     texts = {
         f"{program.prefix}.h": render.render_kernel_header(program),
@@ -69,12 +72,46 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
         "CMakeLists.txt": render.render_cmake(program, sources),
         "report.md": render.render_report(program, user, len(bundle_bytes), _bounds(net)),
     }
-    files = {name: text.encode() for name, text in texts.items()}
-    runtime = resource("firmware") / "runtime"
-    for name in RUNTIME_HEADERS + RUNTIME_SOURCES:
-        files[name] = (runtime / name).read_bytes()
+    files = _with_runtime(texts, RUNTIME_HEADERS + BUNDLE_HEADERS + sources[1:])
     files[f"{user}.hvb"] = bundle_bytes
-    files[MANIFEST] = _manifest(program, user, sources, files)
+    facts = {
+        "user": user,
+        "image_shape": list(program.architecture.image.shape),
+        "person_bytes": program.person.size_bytes,
+        "bundle": f"{user}.hvb",
+    }
+    files[MANIFEST] = _manifest(program, sources, files, facts)
+    return Emission(program=program, files=dict(sorted(files.items())))
+
+
+def emit_network(net: QuantNet, target: Target, notes: Mapping[str, str]) -> Emission:
+    """Makes the folder of a network that is no verifier: the same without person and bundle.
+
+    Args:
+        net: the integer network.
+        target: the core.
+        notes: a remark about each input and output, by name, for comments; may be empty texts.
+
+    Raises:
+        GateBreach: an accumulator is not proved, or a buffer does not fit.
+    """
+    check_network(net)
+    program = lower(net, plan_memory(net), target)
+    sources = (f"{program.prefix}.c", *RUNTIME_SOURCES)
+    texts = {
+        f"{program.prefix}.h": render.render_network_header(program, notes),
+        f"{program.prefix}.c": render.render_kernel(program, net.tensors()),
+        "hv_model.h": render.render_model(program),
+        "hv_vectors.h": render.render_vectors(program, _known_answers(net)),
+        "CMakeLists.txt": render.render_cmake(program, sources),
+        "report.md": render.render_network_report(program, notes, _bounds(net)),
+    }
+    files = _with_runtime(texts, RUNTIME_HEADERS + sources[1:])
+    facts = {
+        "inputs": [_port_facts(port) for port in program.inputs],
+        "outputs": [_port_facts(port) for port in program.outputs],
+    }
+    files[MANIFEST] = _manifest(program, sources, files, facts)
     return Emission(program=program, files=dict(sorted(files.items())))
 
 
@@ -114,6 +151,24 @@ def write_emission(emission: Emission, folder: Path) -> None:
         raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _with_runtime(texts: Mapping[str, str], runtime_files: tuple[str, ...]) -> dict[str, bytes]:
+    runtime = resource("firmware") / "runtime"
+    files = {name: text.encode() for name, text in texts.items()}
+    return files | {name: (runtime / name).read_bytes() for name in runtime_files}
+
+
+def _port_facts(port: Port) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "shape": list(port.shape),
+        "dtype": port.dtype,
+        "scale": port.quantity.scale,
+        "zero_point": port.quantity.zero_point,
+        "offset_bytes": port.offset_bytes,
+        "size_bytes": port.size_bytes,
+    }
 
 
 def _swap(fresh: Path, folder: Path) -> None:
@@ -172,23 +227,19 @@ def _unwritable(folder: Path, error: OSError) -> HvError:
 
 
 def _known_answers(net: QuantNet) -> tuple[render.VectorText, ...]:
-    image = net.arch.image
-    images = np.stack([vector_image(seed, image.size_bytes) for seed in VECTOR_SEEDS])
-    outputs = reference.run(net, images.reshape(-1, *image.shape))
-    verdicts = outputs[net.layers[-1].name]
+    size_bytes = packed_bytes(net.arch)
+    rows = np.stack([vector_image(seed, size_bytes) for seed in VECTOR_SEEDS])
+    outputs = reference.run(net, unpack_inputs(net.arch, rows))
     answers = []
     for index, seed in enumerate(VECTOR_SEEDS):
         crcs = [zlib.crc32(_little_endian(outputs[layer.name][index])) for layer in net.layers]
-        score, norm_squared, accepted = (int(value) for value in verdicts[index])
-        answers.append(
-            render.VectorText(
-                seed=seed,
-                score=score,
-                norm_squared=norm_squared,
-                accepted=accepted,
-                crc_text=", ".join(f"0x{crc:08x}u" for crc in crcs),
-            )
-        )
+        crc_text = ", ".join(f"0x{crc:08x}u" for crc in crcs)
+        verdict: dict[str, int] = {}
+        if net.arch.is_verifier:
+            names = ("score", "norm_squared", "accepted")
+            values = (int(value) for value in outputs[net.layers[-1].name][index])
+            verdict = dict(zip(names, values, strict=True))
+        answers.append(render.VectorText(seed=seed, crc_text=crc_text, **verdict))
     return tuple(answers)
 
 
@@ -222,21 +273,25 @@ def _bounds(net: QuantNet) -> dict[str, str]:
 
 
 def _manifest(
-    program: Program, user: str, sources: tuple[str, ...], files: Mapping[str, bytes]
+    program: Program,
+    sources: tuple[str, ...],
+    files: Mapping[str, bytes],
+    own_facts: Mapping[str, Any],
 ) -> bytes:
+    """`own_facts` are those that only verifiers, or only other networks, have."""
     facts: dict[str, Any] = {
         "format": MANIFEST_FORMAT,
-        "user": user,
+        **own_facts,
         "target": program.target.name,
         "architecture": program.architecture.name,
         "abi": program.abi.hex(),
-        "image_shape": list(program.architecture.image.shape),
-        "image_bytes": program.architecture.image.size_bytes,
+        "image_bytes": program.input_bytes,
+        "result_bytes": program.output_bytes,
         "arena_bytes": program.plan.arena_bytes,
-        "person_bytes": program.person.size_bytes,
+        "weight_bytes": program.shared.size_bytes
+        + (program.person.size_bytes if program.architecture.is_verifier else 0),
         "prefix": program.prefix,
         "sources": list(sources),
-        "bundle": f"{user}.hvb",
         "layers": [
             {
                 "name": step.name,

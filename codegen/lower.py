@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
-
-import numpy as np
 
 from codegen.layout import Layout, abi_hash, person_layout, shared_layout
 from codegen.nets import IMAGE, Architecture, QuantNet
-from codegen.ops.base import KernelContext, QuantLayer, Shape
+from codegen.ops.base import KernelContext, Quantity, QuantLayer, Shape, element_bytes
 from codegen.ops.mac import MacOp
+from codegen.packing import member_offsets, packed_bytes
 from codegen.plan import ALIGNMENT_BYTES, MemoryPlan
 from codegen.targets import Target
+
+RESULT_BYTES = 12  # hv_result_t: score, norm_squared, accepted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +63,39 @@ class ScratchArea:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Port:
+    """A tensor that the caller of a network gives or gets: a member of a struct.
+
+    Attributes:
+        name: the member's name, that of the input or of the layer.
+        shape: without a batch.
+        dtype: int8 or int32.
+        quantity: what its integers stand for.
+        offset_bytes: where it lies in the struct.
+        size_bytes: its size.
+        offset_name: of an output, the macro of its place in the arena; "" for an input.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    quantity: Quantity
+    offset_bytes: int
+    size_bytes: int
+    offset_name: str = ""
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Program:
-    """Everything the kernel's C is rendered from; nothing in it depends on the person."""
+    """Everything the kernel's C is rendered from; nothing in it depends on the person.
+
+    `inputs` and `outputs` are empty for a verifier: it is given an image and gives a verdict.
+    """
 
     architecture: Architecture
     target: Target
@@ -76,12 +109,17 @@ class Program:
     person: Layout
     shared: Layout
     macs: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    input_bytes: int  # what the caller gives for one sample
+    output_bytes: int  # what the caller gets
 
 
 def lower(net: QuantNet, plan: MemoryPlan, target: Target) -> Program:
     """Computes names, offsets, calls and kernel contexts."""
     prefix = net.arch.prefix
     upper = prefix.upper()
+    outputs = _output_ports(net)
     return Program(
         architecture=net.arch,
         target=target,
@@ -104,13 +142,58 @@ def lower(net: QuantNet, plan: MemoryPlan, target: Target) -> Program:
         person=person_layout(net),
         shared=shared_layout(net),
         macs=net.arch.macs(),
+        inputs=_input_ports(net),
+        outputs=outputs,
+        input_bytes=packed_bytes(net.arch),
+        output_bytes=member_offsets([port.size_bytes for port in outputs])[1] or RESULT_BYTES,
     )
+
+
+def _input_ports(net: QuantNet) -> tuple[Port, ...]:
+    if net.arch.is_verifier:
+        return ()
+    offsets, _ = member_offsets([given.size_bytes for given in net.arch.inputs])
+    return tuple(
+        Port(
+            name=given.name,
+            shape=given.shape,
+            dtype="int8",
+            quantity=net.input_quantities[given.name],
+            offset_bytes=offset,
+            size_bytes=given.size_bytes,
+        )
+        for given, offset in zip(net.arch.inputs, offsets, strict=True)
+    )
+
+
+def _output_ports(net: QuantNet) -> tuple[Port, ...]:
+    if net.arch.is_verifier:
+        return ()
+    by_name = {layer.name: layer for layer in net.layers}
+    layers = [by_name[name] for name in net.arch.outputs]
+    sizes = [_output_bytes(layer) for layer in layers]
+    offsets, _ = member_offsets(sizes)
+    return tuple(
+        Port(
+            name=layer.name,
+            shape=layer.output_shape,
+            dtype=layer.op.output_dtype,
+            quantity=layer.quantity,
+            offset_bytes=offset,
+            size_bytes=size,
+            offset_name=_offset_name(net.arch.prefix.upper(), layer.name),
+        )
+        for layer, size, offset in zip(layers, sizes, offsets, strict=True)
+    )
+
+
+def _output_bytes(layer: QuantLayer) -> int:
+    return math.prod(layer.output_shape) * element_bytes(layer.op.output_dtype)
 
 
 def _step(net: QuantNet, plan: MemoryPlan, index: int, layer: QuantLayer) -> Step:
     prefix = net.arch.prefix
     function = f"{prefix}_{layer.name}"
-    element_bytes = 1 if layer.op.output_dtype == "int8" else 4
     context = layer.op.kernel_context(layer, function)
     return Step(
         index=index,
@@ -121,7 +204,7 @@ def _step(net: QuantNet, plan: MemoryPlan, index: int, layer: QuantLayer) -> Ste
         arguments=() if layer.op.is_alias else _arguments(net, layer),
         offset_name=_offset_name(prefix.upper(), layer.name),
         offset_bytes=plan.offset(layer.name),
-        size_bytes=int(np.prod(layer.output_shape)) * element_bytes,
+        size_bytes=_output_bytes(layer),
         shape=layer.output_shape,
         dtype=layer.op.output_dtype,
         macs=layer.op.macs(layer.input_shapes),
@@ -146,6 +229,8 @@ def _arguments(net: QuantNet, layer: QuantLayer) -> tuple[str, ...]:
 def _pointer(net: QuantNet, name: str) -> str:
     if name == IMAGE:
         return IMAGE
+    if name in net.arch.input_names:
+        return f"inputs->{name}"
     op = next(layer.op for layer in net.layers if layer.name == name)
     view = "result" if op.is_decision else op.output_dtype
     return f"hv_at_{view}(arena, {_offset_name(net.arch.prefix.upper(), name)})"
@@ -153,12 +238,13 @@ def _pointer(net: QuantNet, name: str) -> str:
 
 def _note(net: QuantNet, layer: QuantLayer) -> str:
     """What is proved about the layer's arithmetic."""
+    given = "image" if net.arch.is_verifier else "input"
     if not isinstance(layer.op, MacOp):
-        return "No intermediate value can leave its type, whatever the image."
+        return f"No intermediate value can leave its type, whatever the {given}."
     if any(net.arch.is_personal(f"{layer.name}.{name}") for name in layer.tensors):
         return "|acc| < 2^31 for every image: proved for each person when the weights are emitted."
     bound = int(layer.op.accumulator_bounds(layer).max())
-    return f"|acc| <= {bound} for every image, from these weights."
+    return f"|acc| <= {bound} for every {given}, from these weights."
 
 
 def _offset_name(upper: str, layer: str) -> str:

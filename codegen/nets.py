@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,48 +15,35 @@ from codegen.architecture_rules import (
     IMAGE,
     check_json,
     check_layer_json,
-    image_faults,
+    check_network_json,
+    input_faults,
     name_faults,
+    output_faults,
     wiring_faults,
 )
 from codegen.errors import GateBreach, HvError
+from codegen.inputs import Image, Input
 from codegen.ops import find_op
 from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["IMAGE", "Architecture", "FloatNet", "Image", "Layer", "QuantNet", "float_forward"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """The camera's crop: bytes [height, width, channels]; a byte u is (u - 128) * scale."""
-
-    height: int
-    width: int
-    channels: int
-    scale: float
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        return self.height, self.width, self.channels
-
-    @property
-    def size_bytes(self) -> int:
-        """One byte per element."""
-        return self.height * self.width * self.channels
-
-    @property
-    def quantity(self) -> Quantity:
-        """Q = u - 128, so the zero point is 0."""
-        return Quantity(scale=self.scale, zero_point=0)
+__all__ = [
+    "IMAGE",
+    "Architecture",
+    "FloatNet",
+    "Image",
+    "Input",
+    "Layer",
+    "QuantNet",
+    "float_forward",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A named operator and the layers (or "image") it reads."""
+    """A named operator and the layers or inputs it reads."""
 
     name: str
     op: Op
@@ -64,21 +52,52 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """What everybody's network has in common. Layers are in an order in which they can run.
+    """The graph of a network. Layers are in an order in which they can run.
 
-    `personal` holds patterns over "layer.tensor" (fnmatch): tensors that the hypernetwork makes
-    for each person. All others are shared: emitted once, with the kernel.
+    A *verifier* is given the camera's image and ends with a decision about a person. Any other
+    network is given `inputs` and leaves `outputs`, and nothing in it is personal.
+
+    Attributes:
+        name: becomes part of C names and file names.
+        inputs: the one Image of a verifier, or named tensors.
+        layers: operators by name.
+        personal: patterns over "layer.tensor" (fnmatch): tensors that the hypernetwork makes for
+            each person. All others are shared: emitted once, with the kernel.
+        outputs: names of the layers whose results the caller gets; a verifier's decision.
     """
 
     name: str
-    image: Image
+    inputs: tuple[Image | Input, ...]
     layers: tuple[Layer, ...]
-    personal: tuple[str, ...]
+    personal: tuple[str, ...] = ()
+    outputs: tuple[str, ...]
+
+    @property
+    def is_verifier(self) -> bool:
+        """Whether the camera's image goes in and a decision comes out."""
+        return isinstance(self.inputs[0], Image)
+
+    @property
+    def image(self) -> Image:
+        """The camera's crop; TypeError unless this is a verifier."""
+        image = self.inputs[0]
+        if not isinstance(image, Image):
+            raise TypeError(f"{self.name} is no verifier: it is given {image.name}, no image")
+        return image
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What layers call the inputs."""
+        return tuple(given.name for given in self.inputs)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:
-        """Builds and validates an architecture; every fault is reported at once."""
-        check_json(data)
+        """Builds and validates an architecture; every fault is reported at once.
+
+        "image" and "personal" make a verifier, "inputs" and "outputs" any other network.
+        """
+        is_verifier = "inputs" not in data
+        (check_json if is_verifier else check_network_json)(data)
         faults: list[HvError] = []
         layers = []
         for index, entry in enumerate(data["layers"]):
@@ -88,31 +107,43 @@ class Architecture:
                 faults.append(_located(error, f"layer {entry.get('name', index)}"))
         if faults:
             raise GateBreach("architecture", tuple(faults))
+        given: tuple[Image | Input, ...]
+        if is_verifier:
+            given = (Image(**data["image"]),)
+            outputs = (layers[-1].name,) if layers else ()
+        else:
+            given = tuple(Input(name=i["name"], shape=tuple(i["shape"])) for i in data["inputs"])
+            outputs = tuple(data["outputs"])
         architecture = cls(
             name=data["name"],
-            image=Image(**data["image"]),
+            inputs=given,
             layers=tuple(layers),
-            personal=tuple(data["personal"]),
+            personal=tuple(data["personal"]) if is_verifier else (),
+            outputs=outputs,
         )
         architecture.validate()
         return architecture
 
     def to_json(self) -> dict[str, Any]:
         """The inverse of from_json."""
-        return {
-            "name": self.name,
-            "image": vars(self.image).copy(),
-            "layers": [
-                {
-                    "name": layer.name,
-                    "op": layer.op.kind,
-                    "inputs": list(layer.inputs),
-                    **layer.op.to_json(),
-                }
-                for layer in self.layers
-            ],
-            "personal": list(self.personal),
-        }
+        layers = [
+            {
+                "name": layer.name,
+                "op": layer.op.kind,
+                "inputs": list(layer.inputs),
+                **layer.op.to_json(),
+            }
+            for layer in self.layers
+        ]
+        given: dict[str, Any]
+        if self.is_verifier:
+            given = {"image": vars(self.image).copy(), "personal": list(self.personal)}
+        else:
+            given = {
+                "inputs": [{"name": i.name, "shape": list(i.shape)} for i in self.inputs],
+                "outputs": list(self.outputs),
+            }
+        return {"name": self.name, "layers": layers, **given}
 
     @property
     def prefix(self) -> str:
@@ -120,8 +151,8 @@ class Architecture:
         return "hv_" + self.name.replace("-", "_")
 
     def shapes(self) -> dict[str, Shape]:
-        """Shape of the image and of every layer's output, without the batch."""
-        shapes: dict[str, Shape] = {IMAGE: self.image.shape}
+        """Shape of every input and of every layer's output, without the batch."""
+        shapes: dict[str, Shape] = {given.name: given.shape for given in self.inputs}
         for layer in self.layers:
             shapes[layer.name] = layer.op.output_shape(tuple(shapes[i] for i in layer.inputs))
         return shapes
@@ -163,12 +194,17 @@ class Architecture:
 
     def validate(self) -> None:
         """Raises one GateBreach with everything that is wrong."""
-        faults = name_faults(self.name) + image_faults(self.image.shape, self.image.scale)
-        shapes: dict[str, Shape] = {IMAGE: self.image.shape}
-        dtypes: dict[str, DType] = {IMAGE: "int8"}
+        faults = name_faults(self.name)
+        faults += input_faults({given.name: given.shape for given in self.inputs})
+        if self.is_verifier and not 0 < self.image.scale < math.inf:
+            faults.append(HvError(f"no image with the scale {self.image.scale}", where="image"))
+        shapes: dict[str, Shape] = {given.name: given.shape for given in self.inputs}
+        dtypes: dict[str, DType] = dict.fromkeys(shapes, "int8")
         for layer in self.layers:
             where = f"layer {layer.name}"
             wiring = wiring_faults(layer.name, layer.op, layer.inputs, dtypes)
+            if layer.op.is_alias and any(name in self.input_names for name in layer.inputs):
+                wiring.append(HvError(f"{layer.op.kind} cannot read an input of the network"))
             faults += [_located(fault, where) for fault in wiring]
             dtypes[layer.name] = layer.op.output_dtype
             if wiring or any(name not in shapes for name in layer.inputs):
@@ -177,10 +213,8 @@ class Architecture:
                 shapes[layer.name] = layer.op.output_shape(tuple(shapes[i] for i in layer.inputs))
             except HvError as error:
                 faults.append(_located(error, where))
-        if not self.layers or not self.layers[-1].op.is_decision:
-            faults.append(HvError("the last layer must be a decision"))
-        if sum(layer.op.is_decision for layer in self.layers) > 1:
-            faults.append(HvError("there must be one decision, the last layer"))
+        ops = [layer.op for layer in self.layers]
+        faults += output_faults(self.outputs, dtypes, ops, is_verifier=self.is_verifier)
         if not faults:  # these need shapes
             faults = self._unmatched_patterns() + self._split_layers() + self._c_name_faults()
         if faults:
@@ -227,23 +261,25 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class FloatNet:
-    """A person's network in real numbers.
+    """A network in real numbers.
 
     Attributes:
         arch: the architecture.
-        tensors: float32 by "layer.tensor", shapes as Architecture.float_tensor_shapes.
-        ranges: observed (min, max) of each layer's output; shared by all persons, so that the
-            kernel's constants are the same for all.
-        threshold: real. Plain: on w.h + b. Normalised: a cosine, on w.h / (|w| |h|).
+        tensors: by "layer.tensor", shapes as Architecture.float_tensor_shapes.
+        ranges: observed (min, max) of each layer's output, and of each input but an image; shared
+            by all persons, so that the kernel's constants are the same for all.
+        threshold: real, of a verifier. Plain: on w.h + b. Normalised: a cosine,
+            on w.h / (|w| |h|).
         left_shifts: of layers whose multipliers need one; shared, like the ranges.
-        quantities: of layers that came with a scale and zero point of their own: no range is asked.
+        quantities: of layers and inputs that came with a scale and zero point of their own: no
+            range is asked.
         weight_scales: float64 [C], of layers whose weights came with scales of their own.
     """
 
     arch: Architecture
     tensors: Mapping[str, np.ndarray]
     ranges: Mapping[str, tuple[float, float]]
-    threshold: float
+    threshold: float = 0.0
     left_shifts: Mapping[str, int] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     weight_scales: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -251,10 +287,11 @@ class FloatNet:
 
 @dataclass(frozen=True, kw_only=True)
 class QuantNet:
-    """A person's network in integers: all that a kernel and a header are made from."""
+    """A network in integers: all that a kernel and a person's header are made from."""
 
     arch: Architecture
     layers: tuple[QuantLayer, ...]
+    input_quantities: Mapping[str, Quantity]
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Every integer tensor by "layer.tensor", in the order of the layers."""
@@ -266,27 +303,30 @@ class QuantNet:
 
 
 def float_forward(
-    arch: Architecture, tensors: Mapping[str, torch.Tensor], image: torch.Tensor
+    arch: Architecture,
+    tensors: Mapping[str, torch.Tensor],
+    inputs: torch.Tensor | Mapping[str, torch.Tensor],
 ) -> dict[str, torch.Tensor]:
-    """Runs the real-valued network, differentiable in tensors and image.
+    """Runs the real-valued network, differentiable in tensors and inputs.
 
     Args:
         arch: the architecture.
         tensors: by "layer.tensor".
-        image: float [N, H, W, C], already (u - 128) * scale.
+        inputs: of a verifier float [N, H, W, C], already (u - 128) * scale; of any other network
+            float [N, *shape] by name.
 
     Returns:
         Every layer's output by name, batched, channels last.
     """
-    values = {IMAGE: image}
+    values = dict(inputs) if isinstance(inputs, Mapping) else {IMAGE: inputs}
+    shapes = arch.shapes()
     for layer in arch.layers:
         own = {
             name: tensors[f"{layer.name}.{name}"]
-            for name in layer.op.float_tensors(arch.input_shapes(layer))
+            for name in layer.op.float_tensors(tuple(shapes[i] for i in layer.inputs))
         }
         values[layer.name] = layer.op.float_forward(own, tuple(values[i] for i in layer.inputs))
-    del values[IMAGE]
-    return values
+    return {layer.name: values[layer.name] for layer in arch.layers}
 
 
 def _layer_from_json(entry: Mapping[str, Any]) -> Layer:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from codegen.errors import GateBreach, HvError
-from codegen.nets import IMAGE, QuantNet
+from codegen.nets import QuantNet
+from codegen.ops.base import element_bytes
 
 ALIGNMENT_BYTES = 16  # every offset: room for any vector load of any target
 SCRATCH = ".scratch"  # suffix of a layer's working memory; no layer name can contain it
@@ -56,13 +56,14 @@ class MemoryPlan:
 def plan_memory(net: QuantNet) -> MemoryPlan:
     """Places buffers greedily, largest first, each at the lowest offset that is free.
 
-    The image is the caller's and is not in the arena. A layer's inputs stay alive while it runs.
+    The network's inputs are the caller's and not in the arena. What a layer reads stays alive
+    while it runs.
     """
     lifetimes, buffer_of = _lifetimes(net)
     placed: list[Buffer] = []
     for buffer in sorted(lifetimes, key=lambda b: (-b.size_bytes, b.first, b.name)):
         placed.append(_place(buffer, [other for other in placed if other.lives_with(buffer)]))
-    arena_bytes = max(_aligned(buffer.end_bytes) for buffer in placed)
+    arena_bytes = max(aligned(buffer.end_bytes) for buffer in placed)
     order = sorted(placed, key=lambda b: (b.first, b.name))
     plan = MemoryPlan(arena_bytes=arena_bytes, buffers=tuple(order), buffer_of=buffer_of)
     check_plan(plan)
@@ -85,22 +86,27 @@ def check_plan(plan: MemoryPlan) -> None:
         raise GateBreach("memory plan", tuple(faults))
 
 
+def aligned(size_bytes: int) -> int:
+    """The next multiple of the alignment."""
+    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
 def _lifetimes(net: QuantNet) -> tuple[list[Buffer], dict[str, str]]:
     buffer_of: dict[str, str] = {}
     for layer in net.layers:
-        aliases = layer.op.is_alias and layer.inputs[0] != IMAGE
-        buffer_of[layer.name] = buffer_of[layer.inputs[0]] if aliases else layer.name
+        buffer_of[layer.name] = buffer_of[layer.inputs[0]] if layer.op.is_alias else layer.name
     last = {}
     for step, layer in enumerate(net.layers):
         last[buffer_of[layer.name]] = step
         for name in layer.inputs:
-            if name != IMAGE:
+            if name in buffer_of:
                 last[buffer_of[name]] = step
-    last[buffer_of[net.layers[-1].name]] = len(net.layers)  # the caller reads the verdict
+    for name in net.arch.outputs:
+        last[buffer_of[name]] = len(net.layers)  # the caller reads them
     buffers = []
     for step, layer in enumerate(net.layers):
         if buffer_of[layer.name] == layer.name:
-            size = int(np.prod(layer.output_shape)) * (1 if layer.op.output_dtype == "int8" else 4)
+            size = math.prod(layer.output_shape) * element_bytes(layer.op.output_dtype)
             buffers.append(
                 Buffer(name=layer.name, size_bytes=size, first=step, last=last[layer.name])
             )
@@ -116,7 +122,7 @@ def _place(buffer: Buffer, neighbours: list[Buffer]) -> Buffer:
     for other in sorted(neighbours, key=lambda b: b.offset_bytes):
         if offset + buffer.size_bytes <= other.offset_bytes:
             break
-        offset = max(offset, _aligned(other.end_bytes))
+        offset = max(offset, aligned(other.end_bytes))
     return Buffer(
         name=buffer.name,
         size_bytes=buffer.size_bytes,
@@ -124,7 +130,3 @@ def _place(buffer: Buffer, neighbours: list[Buffer]) -> Buffer:
         last=buffer.last,
         offset_bytes=offset,
     )
-
-
-def _aligned(size_bytes: int) -> int:
-    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from codegen.errors import GateBreach, HvError
-from codegen.nets import IMAGE, FloatNet, Layer, QuantNet
-from codegen.ops.base import QuantiseRequest, QuantLayer
+from codegen.inputs import Image, Input
+from codegen.nets import FloatNet, Layer, QuantNet
+from codegen.ops.base import QuantiseRequest, Quantity, QuantLayer
 
 
 def quantise(net: FloatNet) -> QuantNet:
@@ -17,9 +20,10 @@ def quantise(net: FloatNet) -> QuantNet:
         HvError: a layer cannot be expressed in the integer contract.
     """
     _check_tensors(net)
+    given = {source.name: _input_quantity(net, source) for source in net.arch.inputs}
     done: dict[str, QuantLayer] = {}
     for layer in net.arch.layers:
-        request = _request(net, layer, done)
+        request = _request(net, layer, done, given)
         result = layer.op.quantise(request)
         done[layer.name] = QuantLayer(
             name=layer.name,
@@ -32,17 +36,32 @@ def quantise(net: FloatNet) -> QuantNet:
             constants=dict(result.constants),
             tensors=_in_spec_order(layer, request, result.tensors),
         )
-    return QuantNet(arch=net.arch, layers=tuple(done.values()))
+    return QuantNet(arch=net.arch, layers=tuple(done.values()), input_quantities=given)
 
 
-def _request(net: FloatNet, layer: Layer, done: dict[str, QuantLayer]) -> QuantiseRequest:
+def _input_quantity(net: FloatNet, source: Image | Input) -> Quantity:
+    if isinstance(source, Image):
+        return source.quantity
+    if source.name in net.quantities:
+        return net.quantities[source.name]
+    if source.name not in net.ranges:
+        raise HvError(
+            "no observed range",
+            where=f"input {source.name}",
+            hint="calibrate the network on some samples first",
+        )
+    return Quantity.from_range(*net.ranges[source.name])
+
+
+def _request(
+    net: FloatNet, layer: Layer, done: Mapping[str, QuantLayer], given: Mapping[str, Quantity]
+) -> QuantiseRequest:
     shapes = net.arch.input_shapes(layer)
-    image = net.arch.image
     return QuantiseRequest(
         name=layer.name,
         input_shapes=shapes,
         input_quantities=tuple(
-            image.quantity if name == IMAGE else done[name].quantity for name in layer.inputs
+            done[name].quantity if name in done else given[name] for name in layer.inputs
         ),
         output_range=net.ranges.get(layer.name),
         own_quantity=net.quantities.get(layer.name),

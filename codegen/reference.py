@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from array_api_compat import array_namespace, is_torch_array
 
 from codegen.arith import Array
@@ -9,25 +11,31 @@ from codegen.nets import IMAGE, QuantNet
 from codegen.ops.base import QuantLayer
 
 
-def run(net: QuantNet, images: Array) -> dict[str, Array]:
-    """Every layer's output for a batch of camera images.
+def run(net: QuantNet, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
+    """Every layer's output for a batch of samples.
 
     Args:
         net: the integer network.
-        images: uint8 [N, H, W, C], a numpy array or a torch tensor.
+        inputs: of a verifier the camera's images, uint8 [N, H, W, C]; of any other network
+            int8 [N, *shape] by name. Numpy arrays or torch tensors.
 
     Returns:
-        By layer name: int8 [N, ...], or int32 for the last accumulator and the decision
-        [N, 3] = score, norm_squared, accepted. The same kind of array as `images`.
+        By layer name: int8 [N, ...], or int32 for indices, the last accumulator and the decision
+        [N, 3] = score, norm_squared, accepted. The same kind of array as `inputs`.
     """
-    xp = array_namespace(images)
-    as_array = _to_torch if is_torch_array(images) else _unchanged
-    values = {IMAGE: xp.astype(xp.astype(images, xp.int16) - 128, xp.int8)}
+    values = dict(inputs) if isinstance(inputs, Mapping) else {IMAGE: _centred(inputs)}
+    is_torch = is_torch_array(next(iter(values.values())))
+    as_array = _to_torch if is_torch else _unchanged
     for layer in net.layers:
-        inputs = tuple(values[name] for name in layer.inputs)
-        values[layer.name] = layer.op.reference(as_array(layer), inputs)
-    del values[IMAGE]
-    return values
+        sources = tuple(values[name] for name in layer.inputs)
+        values[layer.name] = layer.op.reference(as_array(layer), sources)
+    return {layer.name: values[layer.name] for layer in net.layers}
+
+
+def _centred(images: Array) -> Array:
+    """A camera byte u is the integer u - 128."""
+    xp = array_namespace(images)
+    return xp.astype(xp.astype(images, xp.int16) - 128, xp.int8)
 
 
 def _unchanged(layer: QuantLayer) -> QuantLayer:

@@ -31,13 +31,13 @@ class TensorText:
 
 @dataclass(frozen=True, kw_only=True)
 class VectorText:
-    """A known answer as C initialisers."""
+    """A known answer as C initialisers; only a verifier has a verdict."""
 
     seed: int
-    score: int
-    norm_squared: int
-    accepted: int
     crc_text: str
+    score: int = 0
+    norm_squared: int = 0
+    accepted: int = 0
 
 
 @cache
@@ -57,8 +57,13 @@ def environment() -> Environment:
 
 
 def render_kernel_header(program: Program) -> str:
-    """`hv_<arch>.h`."""
-    return _render("model/kernel.h.j2", p=program)
+    """`hv_<arch>.h` of a verifier."""
+    return _render("verifier/kernel.h.j2", p=program)
+
+
+def render_network_header(program: Program, notes: Mapping[str, str]) -> str:
+    """`hv_<arch>.h` of any other network; `notes` about inputs and outputs, by name."""
+    return _render("network/kernel.h.j2", p=program, notes=notes)
 
 
 def render_kernel(program: Program, tensors: Mapping[str, np.ndarray]) -> str:
@@ -77,12 +82,16 @@ def render_kernel(program: Program, tensors: Mapping[str, np.ndarray]) -> str:
 def render_person(program: Program, tensors: Mapping[str, np.ndarray], digest: str) -> str:
     """`hv_person.h`; of `tensors` only the personal ones are used."""
     text = _tensor_text(program.person, tensors)
-    return _render("model/person.h.j2", p=program, tensors=text, digest=digest)
+    return _render("verifier/person.h.j2", p=program, tensors=text, digest=digest)
 
 
 def render_model(program: Program) -> str:
     """`hv_model.h`."""
-    return _render("model/model.h.j2", p=program)
+    if program.architecture.is_verifier:
+        return _render("verifier/model.h.j2", p=program)
+    index = {step.name: step.index for step in program.steps}
+    layers = [(index[port.name], port) for port in program.outputs]
+    return _render("network/model.h.j2", p=program, output_layers=layers)
 
 
 def render_vectors(program: Program, vectors: Iterable[VectorText]) -> str:
@@ -96,10 +105,17 @@ def render_cmake(program: Program, sources: tuple[str, ...]) -> str:
 
 
 def render_report(program: Program, user: str, bundle_bytes: int, bounds: Mapping[str, str]) -> str:
-    """`report.md`."""
+    """`report.md` of a person's verifier."""
     return _render(
-        "model/report.md.j2", p=program, user=user, bundle_bytes=bundle_bytes, bounds=bounds
+        "verifier/report.md.j2", p=program, user=user, bundle_bytes=bundle_bytes, bounds=bounds
     )
+
+
+def render_network_report(
+    program: Program, notes: Mapping[str, str], bounds: Mapping[str, str]
+) -> str:
+    """`report.md` of any other network."""
+    return _render("network/report.md.j2", p=program, notes=notes, bounds=bounds)
 
 
 def _render(template: str, **context: Any) -> str:  # noqa: ANN401 - the templates' own types

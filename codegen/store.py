@@ -226,7 +226,7 @@ def _quant_net(
                 },
             )
         )
-    return QuantNet(arch=arch, layers=tuple(layers))
+    return QuantNet(arch=arch, layers=tuple(layers), input_quantities={IMAGE: arch.image.quantity})
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -50,13 +50,15 @@ class Manifest:
 
     Attributes:
         folder: the folder itself.
-        user: the person the weights were made for.
+        user: the person the weights were made for; "" if nothing in the network is a person's.
         target: name of the codegen target.
         architecture: name of the architecture; `prefix` is made of it.
         abi: hash of the architecture and the contract, 64 hexadecimal characters.
         layers: in the order they run.
         arena_bytes: size of the arena.
-        image_bytes: size of one image.
+        image_bytes: size of what the network is given for one sample: an image, or its inputs.
+        result_bytes: size of what it answers: a verdict, or its outputs.
+        weight_bytes: size of all weights and tables.
         sources: the C files to compile, relative to the folder.
         files: file name -> SHA-256 in hexadecimal.
     """
@@ -69,6 +71,8 @@ class Manifest:
     layers: tuple[ManifestLayer, ...]
     arena_bytes: int
     image_bytes: int
+    result_bytes: int
+    weight_bytes: int
     sources: tuple[str, ...]
     files: Mapping[str, str]
 
@@ -142,13 +146,15 @@ def _parse(folder: Path, data: Mapping[str, Any]) -> Manifest:
         raise ValueError(f"format {data['format']}, and this program reads format {FORMAT}")
     return Manifest(
         folder=folder,
-        user=str(data["user"]),
+        user=str(data.get("user", "")),
         target=str(data["target"]),
         architecture=str(data["architecture"]),
         abi=str(data["abi"]),
         layers=tuple(_parse_layer(layer) for layer in data["layers"]),
         arena_bytes=int(data["arena_bytes"]),
         image_bytes=int(data["image_bytes"]),
+        result_bytes=int(data["result_bytes"]),
+        weight_bytes=int(data["weight_bytes"]),
         sources=tuple(str(source) for source in data["sources"]),
         files={str(name): str(digest) for name, digest in data["files"].items()},
     )

@@ -21,7 +21,7 @@ const char *hv_simulator_abi(void);
 uint32_t hv_simulator_person_bytes(void);
 const void *hv_simulator_person(void);
 int32_t hv_simulator_run(const void *person, const uint8_t images[], uint32_t count,
-                         uint8_t arena[], int32_t results[]);
+                         uint8_t arena[], uint8_t results[]);
 int32_t hv_simulator_trace(const void *person, const uint8_t images[], uint32_t count,
                            uint8_t arena[], uint8_t tensors[]);
 """
@@ -31,7 +31,6 @@ ALIGNMENT = 64
 
 # hv_status_t of firmware/runtime/hv_types.h
 _STATUS_OK = 0
-_RESULT_FIELDS = 3  # hv_result_t: score, norm_squared, accepted
 
 
 class Simulator:
@@ -63,7 +62,7 @@ class Simulator:
         self._person = self._choose_person(person)
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Runs whole images.
+        """Runs whole images of a verifier.
 
         Args:
             images: uint8 [N, H, W, C].
@@ -74,9 +73,23 @@ class Simulator:
         Raises:
             HvError: images of another size, or the kernel refused.
         """
-        rows = image_rows(images, self.manifest)
-        results = np.zeros((len(rows), _RESULT_FIELDS), np.int32)
-        self._call(self._library.hv_simulator_run, rows, self._pointer("int32_t[]", results))
+        return self.run_bytes(images).view(np.int32)
+
+    def run_bytes(self, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Runs whole samples of any network.
+
+        Args:
+            samples: uint8 [N, ...], each the bytes that `codegen.packing.pack_inputs` makes.
+
+        Returns:
+            uint8 [N, result_bytes]: the bytes of each answer, hv_model_result_t.
+
+        Raises:
+            HvError: samples of another size, or the kernel refused.
+        """
+        rows = image_rows(samples, self.manifest)
+        results = np.zeros((len(rows), self.manifest.result_bytes), np.uint8)
+        self._call(self._library.hv_simulator_run, rows, self._pointer("uint8_t[]", results))
         return results
 
     def trace(self, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
@@ -98,9 +111,11 @@ class Simulator:
 
     def _call(self, function: Any, rows: NDArray[np.uint8], output: Any) -> None:  # noqa: ANN401
         arena = _aligned(self.manifest.arena_bytes)
+        given = _aligned(rows.size)
+        given[:] = rows.reshape(-1)
         status = function(
             self._person,
-            self._pointer("uint8_t[]", rows),
+            self._pointer("uint8_t[]", given),
             len(rows),
             self._pointer("uint8_t[]", arena),
             output,

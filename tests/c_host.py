@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen.emit import Emission, emit, write_emission
+from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.nets import QuantNet
 from codegen.resources import resource
 from codegen.targets import find_target
@@ -65,7 +65,12 @@ def shared_library(source: Path, folder: Path, *extra: str) -> Path:
 
 
 def emitted(net: QuantNet, folder: Path, user: str = "someone") -> Emission:
-    """Emits a network into `folder`."""
-    emission = emit(net, user, find_target("cortex-m4"))
+    """Emits a verifier or any other network into `folder`."""
+    target = find_target("cortex-m4")
+    if net.arch.is_verifier:
+        emission = emit(net, user, target)
+    else:
+        names = (*net.arch.input_names, *net.arch.outputs)
+        emission = emit_network(net, target, dict.fromkeys(names, ""))
     write_emission(emission, folder)
     return emission

@@ -118,6 +118,29 @@ DEPTHWISE_ALL: Json = {
 }
 
 
+TWO_INPUTS: Json = {
+    "name": "two-inputs",
+    "inputs": [{"name": "picture", "shape": [6, 5, 2]}, {"name": "motion", "shape": [7]}],
+    "layers": [
+        {
+            "name": "conv",
+            "op": "conv2d",
+            "inputs": ["picture"],
+            "channels": 3,
+            "kernel": [3, 3],
+            "stride": [2, 1],
+            "activation": {"kind": "relu"},
+        },
+        {"name": "features", "op": "flatten", "inputs": ["conv"]},
+        {"name": "seen", "op": "dense", "inputs": ["features"], "channels": 4},
+        {"name": "felt", "op": "dense", "inputs": ["motion"], "channels": 4},
+        {"name": "both", "op": "add", "inputs": ["seen", "felt"]},
+        {"name": "exact", "op": "dense", "inputs": ["both"], "channels": 3, "output": "int32"},
+    ],
+    "outputs": ["both", "exact", "features"],
+}
+
+
 def float_net(
     arch: Architecture,
     *,
@@ -135,7 +158,7 @@ def float_net(
     return FloatNet(
         arch=arch,
         tensors={name: (personal if is_personal(arch, name) else shared)[name] for name in shared},
-        ranges=_ranges(arch, shared),
+        ranges=_ranges(arch, shared) | _input_ranges(arch),
         threshold=(0.125 if normalised else 0.5) if threshold is None else threshold,
     )
 
@@ -163,6 +186,11 @@ def depthwise_all(person_seed: int = 2) -> QuantNet:
     return quant_net(Architecture.from_json(DEPTHWISE_ALL), person_seed=person_seed)
 
 
+def two_inputs() -> QuantNet:
+    """No verifier: an image-like input and a vector, three outputs, one of them int32."""
+    return quant_net(Architecture.from_json(TWO_INPUTS))
+
+
 def is_personal(arch: Architecture, float_tensor: str) -> bool:
     """Whether a real-valued tensor is the person's; a slope goes with its layer's weights."""
     return arch.is_personal(float_tensor.rpartition(".")[0] + ".weight")
@@ -177,6 +205,20 @@ def images(arch: Architecture, count: int, seed: int) -> np.ndarray:
     for index, special in enumerate((0, 255, chess, 255 - chess, 128, 127)):
         if index < count // 2:
             batch[index] = special
+    return batch
+
+
+def samples(arch: Architecture, count: int, seed: int) -> dict[str, np.ndarray]:
+    """int8 [count, *shape] for each input of a network: the lowest, the highest, then noise."""
+    generator = np.random.default_rng(seed)
+    batch = {
+        given.name: generator.integers(-128, 128, (count, *given.shape)).astype(np.int8)
+        for given in arch.inputs
+    }
+    for index, special in enumerate((-128, 127, 0)):
+        if index < count // 2:
+            for values in batch.values():
+                values[index] = special
     return batch
 
 
@@ -247,7 +289,7 @@ def _ranges(
     arch: Architecture, tensors: Mapping[str, np.ndarray]
 ) -> dict[str, tuple[float, float]]:
     """Three deviations up and two down, from the weights alone; uneven, so zero points differ."""
-    rms = {IMAGE: _IMAGE_RMS}
+    rms = {IMAGE: _IMAGE_RMS} if arch.is_verifier else dict.fromkeys(arch.input_names, 1.0)
     ranges = {}
     for layer in arch.layers:
         gain = 1.0
@@ -263,6 +305,13 @@ def _ranges(
         ):
             ranges[layer.name] = (-2.0 * out, 3.0 * out)
     return ranges
+
+
+def _input_ranges(arch: Architecture) -> dict[str, tuple[float, float]]:
+    """Uneven, so that zero points differ."""
+    if arch.is_verifier:
+        return {}
+    return {name: (-2.0 - index, 3.0) for index, name in enumerate(arch.input_names)}
 
 
 def _extreme_tensors(

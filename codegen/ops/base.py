@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codegen.arith import INT8_MAX, INT8_MIN, Array, quantise_real
+from codegen.arith import INT8_MAX, INT8_MIN, Array, quantise_real, round_half_up
 from codegen.errors import HvError
 
 if TYPE_CHECKING:
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 Axis = int  # of a tensor without its batch, from 0
 DType = Literal["int8", "int32"]
+
+
+def element_bytes(dtype: DType) -> int:
+    """Size of one element."""
+    return 1 if dtype == "int8" else 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,7 @@ class TensorSpec:
     @property
     def size_bytes(self) -> int:
         """Size in bytes."""
-        return self.elements * (1 if self.dtype == "int8" else 4)
+        return self.elements * element_bytes(self.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,15 @@ class Quantity:
         lo, hi = min(lo, 0.0), max(hi, 0.0)
         scale = max(hi - lo, 1e-9) / (INT8_MAX - INT8_MIN)
         return cls(scale=scale, zero_point=quantise_real(-lo, scale, INT8_MIN))
+
+    def integers(self, real: np.ndarray) -> np.ndarray:
+        """The int8 nearest to each real number, clamped; half rounds up."""
+        q = round_half_up(np.asarray(real, np.float64) / self.scale) + self.zero_point
+        return q.clip(INT8_MIN, INT8_MAX).astype(np.int8)
+
+    def reals(self, integers: np.ndarray) -> np.ndarray:
+        """What integers stand for, float64."""
+        return self.scale * (integers.astype(np.float64) - self.zero_point)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,4 +28,10 @@ typedef struct {
     uint32_t size_bytes;
 } hv_tensor_t;
 
+/* A layer's tensor in what a network answers. */
+typedef struct {
+    uint32_t layer;
+    uint32_t offset_bytes;
+} hv_output_t;
+
 #endif

@@ -123,7 +123,9 @@ def test_the_format_is_pinned() -> None:
 
 def test_c_reader_gives_the_same_answers(tmp_path: Path) -> None:
     """Shared vectors: what each kind of damage is called."""
-    library = ctypes.CDLL(str(shared_library(RUNTIME / "hv_bundle.c", tmp_path)))
+    library = ctypes.CDLL(
+        str(shared_library(RUNTIME / "hv_bundle.c", tmp_path, str(RUNTIME / "hv_crc.c")))
+    )
     data = write_bundle(SMALL)
     assert _open(library, data) == STATUS_OK
     assert _open(library, data[:63]) == TRUNCATED
@@ -140,7 +142,9 @@ def test_c_reader_gives_the_same_answers(tmp_path: Path) -> None:
 
 
 def test_c_crc_is_the_standard_one(tmp_path: Path) -> None:
-    library = ctypes.CDLL(str(shared_library(RUNTIME / "hv_bundle.c", tmp_path)))
+    library = ctypes.CDLL(
+        str(shared_library(RUNTIME / "hv_bundle.c", tmp_path, str(RUNTIME / "hv_crc.c")))
+    )
     library.hv_crc32.restype = ctypes.c_uint32
     noise = np.random.default_rng(1).bytes(1000)
     for data in (b"", b"123456789", noise):
@@ -156,7 +160,17 @@ def test_c_reader_survives_and_refuses_all_damage(tmp_path: Path) -> None:
     probe = tmp_path / "probe"
     source = Path(__file__).parent / "c" / "bundle_probe.c"
     flags = (*SANITISERS, "-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-I", RUNTIME)
-    run([compiler("gcc"), *flags, source, RUNTIME / "hv_bundle.c", "-o", probe])
+    run(
+        [
+            compiler("gcc"),
+            *flags,
+            source,
+            RUNTIME / "hv_bundle.c",
+            RUNTIME / "hv_crc.c",
+            "-o",
+            probe,
+        ]
+    )
     said = run([probe, tmp_path / "small.hvb"])
     counts = {name: int(n) for name, n in re.findall(r"(\w+) (\d+)", said)}
     assert counts["whole"] == 1

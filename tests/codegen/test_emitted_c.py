@@ -15,9 +15,11 @@ from codegen.nets import QuantNet
 from codegen.resources import resource
 from codegen.targets import TARGETS, Target
 from tests.c_host import HERE, WARNINGS, compiler, emitted, program, run
-from tests.networks import conv_head, depthwise_all
+from tests.networks import conv_head, depthwise_all, two_inputs
 
-MAKERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all)
+VERIFIERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all)
+MAKERS = (*VERIFIERS, two_inputs)
+NETWORK_CONTRACT = Path(__file__).parent / "c" / "network_contract.c"
 CONTRACT = Path(__file__).parent / "c" / "contract.c"
 KNOWN_ANSWER = Path(__file__).parent / "c" / "known_answer.c"
 LEVELS = ("-O0", "-O2", "-O3", "-Os")
@@ -27,6 +29,15 @@ NO_CALLS = {"gcc": "-fno-tree-loop-distribute-patterns", "clang": "-fno-builtin"
 
 @pytest.fixture(scope="module", params=MAKERS, ids=lambda make: make.__name__)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place: Path = tmp_path_factory.mktemp("emitted") / "folder"
+    emitted(request.param(), place)
+    return place
+
+
+@pytest.fixture(scope="module", params=VERIFIERS, ids=lambda make: make.__name__)
+def verifier_folder(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     place: Path = tmp_path_factory.mktemp("emitted") / "folder"
     emitted(request.param(), place)
     return place
@@ -63,8 +74,10 @@ def test_compiles_without_warnings_and_keeps_its_contract(
             ]
         )
     binary = tmp_path / "contract"
-    run([compiled, "-std=c11", level, "-I", folder, CONTRACT, *objects, "-o", binary])
-    assert run([binary, folder / "someone.hvb"]) == "known answer 0\n"
+    bundles = sorted(folder.glob("*.hvb"))
+    contract = CONTRACT if bundles else NETWORK_CONTRACT
+    run([compiled, "-std=c11", level, "-I", folder, contract, *objects, "-o", binary])
+    assert run([binary, *bundles]) == "known answer 0\n"
     assert not _undefined("nm", objects)
 
 
@@ -97,9 +110,11 @@ def test_misra_deviations_are_those_written_down(folder: Path) -> None:
     assert reported <= listed
 
 
-def test_a_changed_weight_is_found_by_the_known_answers(folder: Path, tmp_path: Path) -> None:
+def test_a_changed_weight_is_found_by_the_known_answers(
+    verifier_folder: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(folder, copy)
+    shutil.copytree(verifier_folder, copy)
     header = copy / "hv_person.h"
     text = header.read_text()
     start = text.index("{", text.index(".head_weight")) + 1
@@ -108,7 +123,7 @@ def test_a_changed_weight_is_found_by_the_known_answers(folder: Path, tmp_path: 
     changed = int(number[0]) ^ 1
     header.write_text(text[: number.start()] + str(changed) + text[number.end() :])
     binary = tmp_path / "known_answer"
-    for place, expected in ((folder, 0), (copy, 6)):  # 6: HV_ERROR_BUNDLE_CRC
+    for place, expected in ((verifier_folder, 0), (copy, 6)):  # 6: HV_ERROR_BUNDLE_CRC
         flags = ("-std=c11", "-O1", "-I", place)
         run([compiler("gcc"), *flags, KNOWN_ANSWER, *_sources(place), "-o", binary])
         assert subprocess.run([binary], check=False).returncode == expected
@@ -121,7 +136,7 @@ def test_cmake_builds_it_alone_and_as_a_part(folder: Path, tmp_path: Path) -> No
     assert list((tmp_path / "alone").glob("libhv_*.a"))
     project = tmp_path / "project"
     project.mkdir()
-    prefix = next(p.stem for p in _sources(folder) if p.stem != "hv_bundle")
+    prefix = next(p.stem for p in _sources(folder) if p.stem not in ("hv_bundle", "hv_crc"))
     (project / "main.c").write_text(
         '#include "hv_model.h"\nint main(void) { return HV_MODEL_LAYERS == 0u; }\n'
     )

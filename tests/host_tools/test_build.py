@@ -81,7 +81,7 @@ def test_the_exact_calls_of_gcc(toy: Manifest) -> None:
     flags = _flags(
         ["-fcallgraph-info=su,da", "-fno-ipa-icf", "-fno-tree-loop-distribute-patterns"], toy
     )
-    sources = ["hv_memory", "hv_semihosting", "hv_startup", "main", "hv_toy", "hv_bundle"]
+    sources = ["hv_memory", "hv_semihosting", "hv_startup", "main", "hv_toy", "hv_crc"]
     assert [Path(argv[-3]).stem for argv in plan.compile_argvs] == sources
     kernel = plan.compile_argvs[4]
     source = f"{toy.folder}/hv_toy.c"
@@ -135,7 +135,7 @@ def test_the_exact_call_of_the_library(toy: Manifest) -> None:
         "-I",
         f"{simulator}",
         f"{toy.folder}/hv_toy.c",
-        f"{toy.folder}/hv_bundle.c",
+        f"{toy.folder}/hv_crc.c",
         f"{simulator}/hv_simulator.c",
         "-o",
         "/out/x.so",

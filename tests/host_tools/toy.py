@@ -122,11 +122,16 @@ _MODEL = """
 #define HV_MODEL_ARENA_ALIGNMENT HV_TOY_ARENA_ALIGNMENT
 #define HV_MODEL_LAYERS HV_TOY_LAYERS
 #define HV_MODEL_PERSON (&hv_person)
+#define HV_MODEL_PERSON_BYTES ((uint32_t)sizeof(hv_toy_person_t))
+#define HV_MODEL_IMAGE_ALIGNMENT 1u
 #define HV_MODEL_ABI "@ABI@"
 #define hv_model_person_t hv_toy_person_t
 #define hv_model_run hv_toy_run
 #define hv_model_layer hv_toy_layer
 #define hv_model_tensors hv_toy_tensors
+#define HV_MODEL_OUTPUTS 1u
+typedef hv_result_t hv_model_result_t;
+static const hv_output_t hv_model_outputs[HV_MODEL_OUTPUTS] = {{2u, 0u}};
 
 #endif
 """
@@ -188,7 +193,7 @@ def write_toy(folder: Path, *, target: str = "cortex-m0", kernel: str = _KERNEL)
         "hv_person.h": _PERSON.replace("@WEIGHTS@", weights),
         **{
             name: (runtime / name).read_text(encoding="utf-8")
-            for name in ("hv_types.h", "hv_arith.h", "hv_bundle.h", "hv_bundle.c")
+            for name in ("hv_types.h", "hv_arith.h", "hv_crc.h", "hv_crc.c")
         },
     }
     for name, text in files.items():
@@ -202,7 +207,9 @@ def write_toy(folder: Path, *, target: str = "cortex-m0", kernel: str = _KERNEL)
         "layers": _LAYERS,
         "arena_bytes": 32,
         "image_bytes": PIXELS,
-        "sources": ["hv_toy.c", "hv_bundle.c"],
+        "result_bytes": 12,
+        "weight_bytes": 0,
+        "sources": ["hv_toy.c", "hv_crc.c"],
         "files": {
             name: hashlib.sha256(text.encode("utf-8")).hexdigest() for name, text in files.items()
         },

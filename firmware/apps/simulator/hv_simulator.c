@@ -11,7 +11,7 @@ const char *hv_simulator_abi(void)
 
 uint32_t hv_simulator_person_bytes(void)
 {
-    return (uint32_t)sizeof(hv_model_person_t);
+    return HV_MODEL_PERSON_BYTES;
 }
 
 const void *hv_simulator_person(void)
@@ -20,14 +20,16 @@ const void *hv_simulator_person(void)
 }
 
 int32_t hv_simulator_run(const void *person, const uint8_t images[], uint32_t count,
-                         uint8_t arena[HV_MODEL_ARENA_BYTES], hv_result_t results[])
+                         uint8_t arena[HV_MODEL_ARENA_BYTES], uint8_t results[])
 {
     for (uint32_t i = 0u; i < count; i++) {
         const uint8_t *const image = &images[(size_t)i * HV_MODEL_IMAGE_BYTES];
-        const hv_status_t status = hv_model_run(person, image, arena, &results[i]);
+        hv_model_result_t result;
+        const hv_status_t status = hv_model_run(person, image, arena, &result);
         if (status != HV_OK) {
             return (int32_t)status;
         }
+        (void)memcpy(&results[(size_t)i * sizeof(result)], &result, sizeof(result));
     }
     return (int32_t)HV_OK;
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "hv_bundle.h"
+#include "hv_crc.h"
 #include "hv_exit.h"
 #include "hv_model.h"
 #include "hv_semihosting.h"
@@ -16,7 +16,11 @@
 _Static_assert(sizeof(HV_MODEL_ABI) == HV_TRACE_ABI_CHARACTERS + 1u, "the ABI hash has 64 characters");
 
 static _Alignas(HV_MODEL_ARENA_ALIGNMENT) __attribute__((section(".arena"))) uint8_t arena[HV_MODEL_ARENA_BYTES];
-static uint8_t image[HV_MODEL_IMAGE_BYTES];
+static _Alignas(HV_MODEL_IMAGE_ALIGNMENT) uint8_t image[HV_MODEL_IMAGE_BYTES];
+
+/* What the layers one by one left, and what the whole run answers. */
+static hv_model_result_t layer_by_layer;
+static hv_model_result_t whole;
 
 /* The file being written, and what its trailer will say. */
 typedef struct {
@@ -79,13 +83,14 @@ static hv_exit_t trace_layers(writer_t *writer, uint32_t image_number)
     return HV_EXIT_DONE;
 }
 
-/* Must follow trace_layers: the last layer's tensor in the arena is the result to compare with. */
+/* Must follow trace_layers: the outputs in the arena are the answer to compare with. */
 static hv_exit_t check_whole_run(void)
 {
-    hv_result_t layer_by_layer;
-    hv_result_t whole;
-    const hv_tensor_t decision = hv_model_tensors[HV_MODEL_LAYERS - 1u];
-    (void)memcpy(&layer_by_layer, &arena[decision.offset_bytes], sizeof(layer_by_layer));
+    for (uint32_t i = 0u; i < HV_MODEL_OUTPUTS; i++) {
+        const hv_tensor_t tensor = hv_model_tensors[hv_model_outputs[i].layer];
+        uint8_t *const place = &((uint8_t *)&layer_by_layer)[hv_model_outputs[i].offset_bytes];
+        (void)memcpy(place, &arena[tensor.offset_bytes], tensor.size_bytes);
+    }
     if (hv_model_run(HV_MODEL_PERSON, image, arena, &whole) != HV_OK) {
         return HV_EXIT_KERNEL_REFUSED;
     }

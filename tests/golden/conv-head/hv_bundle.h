@@ -4,6 +4,7 @@
 #ifndef HV_BUNDLE_H
 #define HV_BUNDLE_H
 
+#include "hv_crc.h"
 #include "hv_types.h"
 
 #define HV_BUNDLE_HEADER_BYTES 64u
@@ -23,9 +24,6 @@ typedef struct {
     uint32_t size_bytes;
     uint32_t records;
 } hv_bundle_t;
-
-/* CRC-32 (IEEE 802.3, reflected) of size bytes, continued from crc; start with 0. */
-uint32_t hv_crc32(uint32_t crc, const uint8_t bytes[], uint32_t size_bytes);
 
 /* Checks a bundle of at most available bytes: format, size, CRC, every record inside.
  * bytes must be aligned to HV_BUNDLE_ALIGNMENT. On anything but HV_OK *bundle is untouched. */

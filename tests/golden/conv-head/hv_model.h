@@ -11,15 +11,23 @@
 #define HV_MODEL_NAME "conv-head"
 #define HV_MODEL_ABI "b126f13aa8ff32501349032914499ad248a04823495719853ad0cc5b906c6d16"
 #define HV_MODEL_IMAGE_BYTES HV_CONV_HEAD_IMAGE_BYTES
+#define HV_MODEL_IMAGE_ALIGNMENT 1u
 #define HV_MODEL_ARENA_BYTES HV_CONV_HEAD_ARENA_BYTES
 #define HV_MODEL_ARENA_ALIGNMENT HV_CONV_HEAD_ARENA_ALIGNMENT
 #define HV_MODEL_LAYERS HV_CONV_HEAD_LAYERS
 #define HV_MODEL_PERSON (&hv_person)
+#define HV_MODEL_PERSON_BYTES HV_CONV_HEAD_PERSON_BYTES
 
 #define hv_model_person_t hv_conv_head_person_t
 #define hv_model_run hv_conv_head_run
 #define hv_model_layer hv_conv_head_layer
 #define hv_model_tensors hv_conv_head_tensors
 #define hv_model_person_from_bundle hv_conv_head_person_from_bundle
+
+typedef hv_result_t hv_model_result_t;
+
+/* Which layer's tensor lies where in the result. */
+#define HV_MODEL_OUTPUTS 1u
+static const hv_output_t hv_model_outputs[HV_MODEL_OUTPUTS] = {{5u, 0u}};
 
 #endif

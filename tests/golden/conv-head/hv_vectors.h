@@ -8,7 +8,7 @@
 
 #include "hv_conv_head.h"
 
-#include "hv_bundle.h"
+#include "hv_crc.h"
 
 #define HV_VECTORS 4u
 

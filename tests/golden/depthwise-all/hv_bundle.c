@@ -24,19 +24,6 @@ static uint32_t read_u32(const uint8_t bytes[])
     return read_u16(bytes) | (read_u16(&bytes[2]) << 16);
 }
 
-uint32_t hv_crc32(uint32_t crc, const uint8_t bytes[], uint32_t size_bytes)
-{
-    uint32_t state = ~crc;
-    for (uint32_t i = 0; i < size_bytes; ++i) {
-        state ^= bytes[i];
-        for (uint32_t bit = 0; bit < 8u; ++bit) {
-            const uint32_t lowest = state & 1u;
-            state = (state >> 1) ^ (0xEDB88320u * lowest);
-        }
-    }
-    return ~state;
-}
-
 static bool all_zero(const uint8_t bytes[], uint32_t size_bytes)
 {
     for (uint32_t i = 0; i < size_bytes; ++i) {

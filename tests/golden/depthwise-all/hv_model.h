@@ -11,15 +11,23 @@
 #define HV_MODEL_NAME "depthwise-all"
 #define HV_MODEL_ABI "9a3377eb59b36724238d98737f000e115174d9ad37f453b37189450b78bb8ceb"
 #define HV_MODEL_IMAGE_BYTES HV_DEPTHWISE_ALL_IMAGE_BYTES
+#define HV_MODEL_IMAGE_ALIGNMENT 1u
 #define HV_MODEL_ARENA_BYTES HV_DEPTHWISE_ALL_ARENA_BYTES
 #define HV_MODEL_ARENA_ALIGNMENT HV_DEPTHWISE_ALL_ARENA_ALIGNMENT
 #define HV_MODEL_LAYERS HV_DEPTHWISE_ALL_LAYERS
 #define HV_MODEL_PERSON (&hv_person)
+#define HV_MODEL_PERSON_BYTES HV_DEPTHWISE_ALL_PERSON_BYTES
 
 #define hv_model_person_t hv_depthwise_all_person_t
 #define hv_model_run hv_depthwise_all_run
 #define hv_model_layer hv_depthwise_all_layer
 #define hv_model_tensors hv_depthwise_all_tensors
 #define hv_model_person_from_bundle hv_depthwise_all_person_from_bundle
+
+typedef hv_result_t hv_model_result_t;
+
+/* Which layer's tensor lies where in the result. */
+#define HV_MODEL_OUTPUTS 1u
+static const hv_output_t hv_model_outputs[HV_MODEL_OUTPUTS] = {{8u, 0u}};
 
 #endif
