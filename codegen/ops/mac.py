@@ -104,6 +104,8 @@ class MacOp(Op):
         scales = request.weight_scales
         if scales is None:
             scales = self._weight_scales(weight, bias, source.scale)
+        if self.output_dtype == "int32":  # nothing rescales a channel: all have one scale
+            scales = np.full_like(scales, scales.max())
         q_weight = round_half_up(weight / self._per_channel(scales)).clip(-WEIGHT_MAX, WEIGHT_MAX)
         acc_scales = source.scale * scales
         q_bias = round_half_up(bias / acc_scales) - source.zero_point * self._sums(q_weight)
