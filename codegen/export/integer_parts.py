@@ -11,7 +11,7 @@ import numpy as np
 
 from codegen.arith import FRACTION_BITS, INT8_MAX, INT8_MIN, ROUND_HALF
 from codegen.export.builder import Builder, element_type
-from codegen.export.real_parts import CHANNELS_FIRST, CHANNELS_LAST, window_of
+from codegen.export.real_parts import CHANNELS_FIRST, CHANNELS_LAST, dilations, window_of
 from codegen.nets import IMAGE
 from codegen.ops.base import QuantLayer
 
@@ -76,6 +76,7 @@ def window_sums(graph: Builder, layer: QuantLayer, weight: str, group: int) -> s
         kernel_shape=window.kernel,
         strides=window.stride,
         group=group,
+        **dilations(window),
     )
     return graph.node("Transpose", [sums], f"{layer.name}/sums", perm=CHANNELS_LAST)
 

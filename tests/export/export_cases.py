@@ -43,6 +43,27 @@ def _weighted(draw: Draw, **fields: object) -> Json:
     return {"inputs": [source], "activation": draw(st.sampled_from(ACTIVATIONS)), **fields}
 
 
+def _dilated(draw: Draw) -> Json:
+    """As _window(), with gaps between the taps where the padded image has room for them."""
+    fields = _window(draw)
+    top, left, bottom, right = fields["padding"]
+    room = (SHAPE[0] + top + bottom - 1, SHAPE[1] + left + right - 1)
+    largest = [space // max(k - 1, 1) for space, k in zip(room, fields["kernel"], strict=True)]
+    return {**fields, "dilation": [draw(st.integers(1, min(3, limit))) for limit in largest]}
+
+
+def _grouped(draw: Draw, **fields: object) -> Json:
+    """As _weighted(), from int8 tensors only: one group, or as many as there are channels."""
+    groups = draw(st.sampled_from((1, SHAPE[2])))
+    return {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        "activation": draw(st.sampled_from(ACTIVATIONS)),
+        "groups": groups,
+        "channels": groups * draw(st.integers(1, 3)),
+        **fields,
+    }
+
+
 def _channels(draw: Draw) -> int:
     return int(draw(st.integers(1, 5)))
 
@@ -59,6 +80,7 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "depthwise": lambda draw: _weighted(draw, **_window(draw)),
     "flatten": lambda draw: {"inputs": [draw(st.sampled_from(("second", "vector")))]},
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
+    "grouped_conv": lambda draw: _grouped(draw, **_dilated(draw)),
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
 }

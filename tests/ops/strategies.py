@@ -42,6 +42,26 @@ def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401
 
 
 @st.composite
+def dilated_windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    """As windows(), with gaps between the taps where the padded image has room for them."""
+    fields = draw(windows(shape))
+    top, left, bottom, right = fields["padding"]
+    room = (shape[0] + top + bottom - 1, shape[1] + left + right - 1)
+    largest = [
+        max(1, min(3, space // max(kernel - 1, 1)))
+        for space, kernel in zip(room, fields["kernel"], strict=True)
+    ]
+    return {**fields, "dilation": [draw(st.integers(1, limit)) for limit in largest]}
+
+
+@st.composite
+def grouped_channels(draw: Any, shape: Shape3, source: str) -> Json:  # noqa: ANN401
+    """groups and channels that fit an image, and a source of its shape."""
+    groups = draw(st.sampled_from([n for n in range(1, shape[2] + 1) if shape[2] % n == 0]))
+    return {"inputs": [source], "groups": groups, "channels": groups * draw(st.integers(1, 3))}
+
+
+@st.composite
 def benches(
     draw: Any,  # noqa: ANN401
     case: Callable[[Any, Shape3], Json],

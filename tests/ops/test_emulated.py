@@ -64,6 +64,17 @@ CASES: tuple[Json, ...] = (
     {"op": "average_pool", "inputs": ["second"], "kernel": [2, 3], "padding": [1, 0, 0, 2]},
     {"op": "global_pool", "inputs": ["second"]},
     {"op": "flatten", "inputs": ["second"]},
+    {
+        "op": "grouped_conv",
+        "inputs": ["second"],
+        "channels": 6,
+        "groups": 3,
+        "kernel": [3, 2],
+        "stride": [1, 2],
+        "dilation": [2, 3],
+        "padding": [4, 0, 1, 2],
+        "activation": PRELU,
+    },
 )
 
 
