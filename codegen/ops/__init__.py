@@ -7,6 +7,7 @@ from codegen.ops.add import Add
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
 from codegen.ops.conv2d import Conv2d
+from codegen.ops.conv_transpose import ConvTranspose
 from codegen.ops.dense import Dense
 from codegen.ops.depthwise import Depthwise
 from codegen.ops.flatten import Flatten
@@ -21,6 +22,7 @@ OPS: tuple[type[Op], ...] = (
     Add,
     AveragePool,
     Conv2d,
+    ConvTranspose,
     Dense,
     Depthwise,
     Flatten,

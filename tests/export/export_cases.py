@@ -14,6 +14,7 @@ from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
 from tests.networks import CONV_HEAD, DEPTHWISE_ALL
 from tests.ops.harness import ACTIVATIONS, Json, bench
+from tests.ops.strategies import dilated_windows, enlarging_windows
 
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
@@ -43,15 +44,6 @@ def _weighted(draw: Draw, **fields: object) -> Json:
     return {"inputs": [source], "activation": draw(st.sampled_from(ACTIVATIONS)), **fields}
 
 
-def _dilated(draw: Draw) -> Json:
-    """As _window(), with gaps between the taps where the padded image has room for them."""
-    fields = _window(draw)
-    top, left, bottom, right = fields["padding"]
-    room = (SHAPE[0] + top + bottom - 1, SHAPE[1] + left + right - 1)
-    largest = [space // max(k - 1, 1) for space, k in zip(room, fields["kernel"], strict=True)]
-    return {**fields, "dilation": [draw(st.integers(1, min(3, limit))) for limit in largest]}
-
-
 def _grouped(draw: Draw, **fields: object) -> Json:
     """As _weighted(), from int8 tensors only: one group, or as many as there are channels."""
     groups = draw(st.sampled_from((1, SHAPE[2])))
@@ -76,11 +68,12 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     },
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "conv2d": lambda draw: _weighted(draw, channels=_channels(draw), **_window(draw)),
+    "conv_transpose": lambda draw: _grouped(draw, **draw(enlarging_windows(SHAPE))),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},
     "depthwise": lambda draw: _weighted(draw, **_window(draw)),
     "flatten": lambda draw: {"inputs": [draw(st.sampled_from(("second", "vector")))]},
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
-    "grouped_conv": lambda draw: _grouped(draw, **_dilated(draw)),
+    "grouped_conv": lambda draw: _grouped(draw, **draw(dilated_windows(SHAPE))),
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
 }

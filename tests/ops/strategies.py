@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness import ACTIVATIONS, Json, Shape3
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+
+from tests.ops.harness import ACTIVATIONS, Json, Shape3
 
 Sources = tuple[str, ...]
 
@@ -52,6 +53,25 @@ def dilated_windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
         for space, kernel in zip(room, fields["kernel"], strict=True)
     ]
     return {**fields, "dilation": [draw(st.integers(1, limit)) for limit in largest]}
+
+
+@st.composite
+def enlarging_windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    """Kernel, stride, dilation, output_padding and padding that leave an output."""
+    sides = [_enlarging_side(draw, size) for size in shape[:2]]
+    names = ("kernel", "stride", "dilation", "output_padding")
+    fields: Json = {name: [side[at] for side in sides] for at, name in enumerate(names)}
+    (*_, top, bottom), (*_, left, right) = sides
+    return {**fields, "padding": [top, left, bottom, right]}
+
+
+def _enlarging_side(draw: Any, size: int) -> tuple[int, ...]:  # noqa: ANN401
+    kernel, stride, dilation = (draw(st.integers(1, largest)) for largest in (4, 3, 3))
+    extra = draw(st.integers(0, stride - 1))
+    cut = stride * (size - 1) + dilation * (kernel - 1) + extra  # one row or column less
+    before = draw(st.integers(0, min(cut, 6)))
+    after = draw(st.integers(0, min(cut - before, 6)))
+    return kernel, stride, dilation, extra, before, after
 
 
 @st.composite
