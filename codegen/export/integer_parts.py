@@ -76,6 +76,14 @@ def window_sums(graph: Builder, layer: QuantLayer, weight: str, group: int) -> s
     )
 
 
+def window_totals(graph: Builder, layer: QuantLayer) -> str:
+    """int32 [N, OH, OW, C]: sums over every window of each channel, a convolution with ones."""
+    channels = layer.output_shape[2]
+    ones = np.ones((channels, 1, *window_of(layer.op).kernel), np.int8)
+    weight = byte_constant(graph, f"{layer.name}/ones", ones)
+    return window_sums(graph, layer, weight, group=channels)
+
+
 def bytes_channels_first(graph: Builder, layer: QuantLayer) -> str:
     """uint8 [N, C, H, W]: the layer's first input, as ONNX's convolutions read it."""
     source = as_bytes(graph, layer.inputs[0])
@@ -145,9 +153,14 @@ def finish_mac(graph: Builder, layer: QuantLayer, sums: str) -> None:
 
 def finish_mean(graph: Builder, layer: QuantLayer, sums: str) -> None:
     """int32 sums over positions -> means; the twin of codegen.ops.pooling.finish_mean."""
+    finish_sum(graph, layer, sums, int64(layer.constants["multiplier"]))
+
+
+def finish_sum(graph: Builder, layer: QuantLayer, sums: str, multiplier: np.ndarray) -> None:
+    """The same with int64 multipliers that broadcast over the sums [N, ...]."""
     bias = graph.constant(f"{layer.name}.bias", int32(layer.constants["bias"]))
     acc = graph.node("Add", [sums, bias], f"{layer.name}/accumulator")
-    values = int64(layer.constants["multiplier"]) << layer.constants["left_shift"]
+    values = multiplier << layer.constants["left_shift"]
     requantise(graph, layer, acc, graph.constant(f"{layer.name}.multiplier", int64(values)))
 
 

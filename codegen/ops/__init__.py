@@ -13,6 +13,7 @@ from codegen.ops.depthwise import Depthwise
 from codegen.ops.flatten import Flatten
 from codegen.ops.global_pool import GlobalPool
 from codegen.ops.grouped_conv import GroupedConv
+from codegen.ops.inner_average_pool import InnerAveragePool
 from codegen.ops.max_pool import MaxPool
 from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
@@ -28,6 +29,7 @@ OPS: tuple[type[Op], ...] = (
     Flatten,
     GlobalPool,
     GroupedConv,
+    InnerAveragePool,
     MaxPool,
     NormalisedDecision,
     PlainDecision,

@@ -74,6 +74,11 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "flatten": lambda draw: {"inputs": [draw(st.sampled_from(("second", "vector")))]},
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
     "grouped_conv": lambda draw: _grouped(draw, **draw(dilated_windows(SHAPE))),
+    "inner_average_pool": lambda draw: {
+        "inputs": ["second"],
+        "counted": [draw(st.integers(0, 2)) for _ in range(4)],
+        **_window(draw),
+    },
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
 }

@@ -62,6 +62,15 @@ CASES: tuple[Json, ...] = (
         "padding": [2, 1, 0, 0],
     },
     {"op": "average_pool", "inputs": ["second"], "kernel": [2, 3], "padding": [1, 0, 0, 2]},
+    {
+        "op": "inner_average_pool",
+        "inputs": ["second"],
+        "kernel": [3, 2],
+        "stride": [2, 2],
+        "padding": [2, 1, 1, 1],
+        "counted": [1, 0, 0, 1],
+    },
+    {"op": "inner_average_pool", "inputs": ["first"], "kernel": [2, 2]},
     {"op": "global_pool", "inputs": ["second"]},
     {
         "op": "conv_transpose",
