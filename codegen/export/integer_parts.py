@@ -13,7 +13,13 @@ import numpy as np
 
 from codegen.arith import FRACTION_BITS, INT8_MAX, INT8_MIN, ROUND_HALF
 from codegen.export.builder import Builder, element_type
-from codegen.export.real_parts import CHANNELS_FIRST, CHANNELS_LAST, dilations, window_of
+from codegen.export.real_parts import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    dilations,
+    window_attributes,
+    window_of,
+)
 from codegen.nets import IMAGE
 from codegen.ops.base import QuantLayer
 
@@ -82,6 +88,14 @@ def window_totals(graph: Builder, layer: QuantLayer) -> str:
     ones = np.ones((channels, 1, *window_of(layer.op).kernel), np.int8)
     weight = byte_constant(graph, f"{layer.name}/ones", ones)
     return window_sums(graph, layer, weight, group=channels)
+
+
+def window_maxima(graph: Builder, layer: QuantLayer) -> None:
+    """The largest value of every window of int8 channels."""
+    name, attributes = layer.name, window_attributes(layer.op)
+    source = graph.node("Transpose", layer.inputs, f"{name}/channels_first", perm=CHANNELS_FIRST)
+    largest = graph.node("MaxPool", [source], f"{name}/largest", **attributes)
+    graph.node("Transpose", [largest], name, perm=CHANNELS_LAST)
 
 
 def bytes_channels_first(graph: Builder, layer: QuantLayer) -> str:

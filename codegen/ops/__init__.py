@@ -10,6 +10,7 @@ from codegen.ops.conv2d import Conv2d
 from codegen.ops.conv_transpose import ConvTranspose
 from codegen.ops.dense import Dense
 from codegen.ops.depthwise import Depthwise
+from codegen.ops.dilated_max_pool import DilatedMaxPool
 from codegen.ops.flatten import Flatten
 from codegen.ops.global_pool import GlobalPool
 from codegen.ops.grouped_conv import GroupedConv
@@ -26,6 +27,7 @@ OPS: tuple[type[Op], ...] = (
     ConvTranspose,
     Dense,
     Depthwise,
+    DilatedMaxPool,
     Flatten,
     GlobalPool,
     GroupedConv,

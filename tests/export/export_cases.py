@@ -14,7 +14,7 @@ from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
 from tests.networks import CONV_HEAD, DEPTHWISE_ALL
 from tests.ops.harness import ACTIVATIONS, Json, bench
-from tests.ops.strategies import dilated_windows, enlarging_windows
+from tests.ops.strategies import dilated_windows, enlarging_windows, meeting_windows
 
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
@@ -71,6 +71,7 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "conv_transpose": lambda draw: _grouped(draw, **draw(enlarging_windows(SHAPE))),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},
     "depthwise": lambda draw: _weighted(draw, **_window(draw)),
+    "dilated_max_pool": lambda draw: {"inputs": ["second"], **draw(meeting_windows(SHAPE))},
     "flatten": lambda draw: {"inputs": [draw(st.sampled_from(("second", "vector")))]},
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
     "grouped_conv": lambda draw: _grouped(draw, **draw(dilated_windows(SHAPE))),

@@ -55,6 +55,16 @@ def dilated_windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
     return {**fields, "dilation": [draw(st.integers(1, limit)) for limit in largest]}
 
 
+def meeting_windows(shape: Shape3) -> st.SearchStrategy[Json]:
+    """Of dilated_windows(), those that always have a tap in the image."""
+    return dilated_windows(shape).filter(
+        lambda fields: all(
+            d < size or k == 1
+            for d, size, k in zip(fields["dilation"], shape, fields["kernel"], strict=False)
+        )
+    )
+
+
 @st.composite
 def enlarging_windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
     """Kernel, stride, dilation, output_padding and padding that leave an output."""

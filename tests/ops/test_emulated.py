@@ -92,6 +92,14 @@ CASES: tuple[Json, ...] = (
         "stride": [3, 2],
         "activation": PRELU,
     },
+    {
+        "op": "dilated_max_pool",
+        "inputs": ["second"],
+        "kernel": [3, 2],
+        "stride": [1, 2],
+        "dilation": [2, 3],
+        "padding": [3, 1, 0, 2],
+    },
     {"op": "flatten", "inputs": ["second"]},
     {
         "op": "grouped_conv",
