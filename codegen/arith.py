@@ -92,7 +92,7 @@ def accept_normalised(score: Array, norm_squared: Array, threshold: Array, *, sh
 
 
 def matmul_exact(a: Array, b: Array) -> Array:
-    """int32 product of integer matrices [M, K] and [K, N], |elements| <= 255.
+    """int32 product of integer matrices [..., M, K] and [..., K, N], |elements| <= 255.
 
     Computed in float64, where every partial sum is an integer below 2**53 and so exact in any
     order: numpy and PyTorch have no fast integer product, and this one is ten times faster.

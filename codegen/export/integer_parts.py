@@ -7,11 +7,19 @@ uint8 and int8 saturates in 16 bits on x86 without VNNI.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from codegen.arith import FRACTION_BITS, INT8_MAX, INT8_MIN, ROUND_HALF
 from codegen.export.builder import Builder, element_type
-from codegen.export.real_parts import CHANNELS_FIRST, CHANNELS_LAST, window_of
+from codegen.export.real_parts import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    dilations,
+    window_attributes,
+    window_of,
+)
 from codegen.nets import IMAGE
 from codegen.ops.base import QuantLayer
 
@@ -60,32 +68,67 @@ def window_sums(graph: Builder, layer: QuantLayer, weight: str, group: int) -> s
         group: how many groups of channels have windows of their own.
     """
     window = window_of(layer.op)
-    source = graph.node(
-        "Transpose",
-        [as_bytes(graph, layer.inputs[0])],
-        f"{layer.name}/channels_first",
-        perm=CHANNELS_FIRST,
-    )
+    source = bytes_channels_first(graph, layer)
     if any(window.padding):
         source = _pad(graph, layer, source)
-    zero = byte_zero(graph)
-    sums = graph.node(
-        "ConvInteger",
-        [source, weight, zero, zero],
-        f"{layer.name}/sums_channels_first",
+    return convolution_sums(
+        graph,
+        layer,
+        [source, weight],
         kernel_shape=window.kernel,
         strides=window.stride,
         group=group,
+        **dilations(window),
     )
-    return graph.node("Transpose", [sums], f"{layer.name}/sums", perm=CHANNELS_LAST)
+
+
+def window_totals(graph: Builder, layer: QuantLayer) -> str:
+    """int32 [N, OH, OW, C]: sums over every window of each channel, a convolution with ones."""
+    channels = layer.output_shape[2]
+    ones = np.ones((channels, 1, *window_of(layer.op).kernel), np.int8)
+    weight = byte_constant(graph, f"{layer.name}/ones", ones)
+    return window_sums(graph, layer, weight, group=channels)
+
+
+def window_maxima(graph: Builder, layer: QuantLayer) -> None:
+    """The largest value of every window of int8 channels."""
+    name, attributes = layer.name, window_attributes(layer.op)
+    source = graph.node("Transpose", layer.inputs, f"{name}/channels_first", perm=CHANNELS_FIRST)
+    largest = graph.node("MaxPool", [source], f"{name}/largest", **attributes)
+    graph.node("Transpose", [largest], name, perm=CHANNELS_LAST)
+
+
+def bytes_channels_first(graph: Builder, layer: QuantLayer) -> str:
+    """uint8 [N, C, H, W]: the layer's first input, as ONNX's convolutions read it."""
+    source = as_bytes(graph, layer.inputs[0])
+    return graph.node("Transpose", [source], f"{layer.name}/channels_first", perm=CHANNELS_FIRST)
+
+
+def convolution_sums(
+    graph: Builder,
+    layer: QuantLayer,
+    operands: Sequence[str],
+    **attributes: int | Sequence[int],
+) -> str:
+    """int32 [N, OH, OW, Cout]: ConvInteger of uint8 [N, C, H, W] and [Cout, C / group, kh, kw]."""
+    zero = byte_zero(graph)
+    name = f"{layer.name}/sums"
+    inputs = [*operands, zero, zero]
+    sums = graph.node("ConvInteger", inputs, f"{name}_channels_first", **attributes)
+    return graph.node("Transpose", [sums], name, perm=CHANNELS_LAST)
+
+
+def zero_point_byte(graph: Builder, layer: QuantLayer) -> str:
+    """The uint8 form of real 0 in the layer's first input: what a tap reads beside the image."""
+    value = layer.input_quantities[0].zero_point + BYTE_OFFSET
+    return graph.constant(f"{layer.name}/padding_value", np.array(value, np.uint8))
 
 
 def _pad(graph: Builder, layer: QuantLayer, source: str) -> str:
     top, left, bottom, right = window_of(layer.op).padding
-    value = layer.input_quantities[0].zero_point + BYTE_OFFSET
     name = f"{layer.name}/padding"
     sides = graph.constant(name, int64([0, 0, top, left, 0, 0, bottom, right]))
-    fill = graph.constant(f"{name}_value", np.array(value, np.uint8))
+    fill = zero_point_byte(graph, layer)
     return graph.node("Pad", [source, sides, fill], f"{layer.name}/padded")
 
 
@@ -124,9 +167,14 @@ def finish_mac(graph: Builder, layer: QuantLayer, sums: str) -> None:
 
 def finish_mean(graph: Builder, layer: QuantLayer, sums: str) -> None:
     """int32 sums over positions -> means; the twin of codegen.ops.pooling.finish_mean."""
+    finish_sum(graph, layer, sums, int64(layer.constants["multiplier"]))
+
+
+def finish_sum(graph: Builder, layer: QuantLayer, sums: str, multiplier: np.ndarray) -> None:
+    """The same with int64 multipliers that broadcast over the sums [N, ...]."""
     bias = graph.constant(f"{layer.name}.bias", int32(layer.constants["bias"]))
     acc = graph.node("Add", [sums, bias], f"{layer.name}/accumulator")
-    values = int64(layer.constants["multiplier"]) << layer.constants["left_shift"]
+    values = multiplier << layer.constants["left_shift"]
     requantise(graph, layer, acc, graph.constant(f"{layer.name}.multiplier", int64(values)))
 
 

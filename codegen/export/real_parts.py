@@ -10,7 +10,8 @@ import numpy as np
 from codegen.export.builder import Builder, TensorInfo
 from codegen.export.exporter import RealLayer
 from codegen.ops.base import Activation, Op, Shape
-from codegen.ops.windows import Window
+from codegen.ops.grouped import GroupedMac
+from codegen.ops.windows import DilatedWindow, Window
 
 SCORE, ACCEPTED = "score", "accepted"
 OUTPUTS = (
@@ -68,10 +69,23 @@ def window_of(op: Op) -> Window:
     return op
 
 
+def grouped(op: Op) -> GroupedMac:
+    """The operator as the convolution with groups that it is."""
+    if not isinstance(op, GroupedMac):
+        raise TypeError(f"{op.kind} has no groups")
+    return op
+
+
 def window_attributes(op: Op) -> dict[str, Any]:
     """kernel_shape, strides, pads: ONNX has the house's order top, left, bottom, right."""
     window = window_of(op)
-    return {"kernel_shape": window.kernel, "strides": window.stride, "pads": window.padding}
+    attributes = {"kernel_shape": window.kernel, "strides": window.stride, "pads": window.padding}
+    return {**attributes, **dilations(window)}
+
+
+def dilations(window: Window) -> dict[str, Any]:
+    """The attribute of a window that can have gaps between its taps."""
+    return {"dilations": window.dilation} if isinstance(window, DilatedWindow) else {}
 
 
 def convolution(graph: Builder, layer: RealLayer, **attributes: int | Sequence[int]) -> None:

@@ -7,10 +7,14 @@ from codegen.ops.add import Add
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
 from codegen.ops.conv2d import Conv2d
+from codegen.ops.conv_transpose import ConvTranspose
 from codegen.ops.dense import Dense
 from codegen.ops.depthwise import Depthwise
+from codegen.ops.dilated_max_pool import DilatedMaxPool
 from codegen.ops.flatten import Flatten
 from codegen.ops.global_pool import GlobalPool
+from codegen.ops.grouped_conv import GroupedConv
+from codegen.ops.inner_average_pool import InnerAveragePool
 from codegen.ops.max_pool import MaxPool
 from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
@@ -20,10 +24,14 @@ OPS: tuple[type[Op], ...] = (
     Add,
     AveragePool,
     Conv2d,
+    ConvTranspose,
     Dense,
     Depthwise,
+    DilatedMaxPool,
     Flatten,
     GlobalPool,
+    GroupedConv,
+    InnerAveragePool,
     MaxPool,
     NormalisedDecision,
     PlainDecision,

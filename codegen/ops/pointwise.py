@@ -1,7 +1,8 @@
-"""pointwise: a 1x1 convolution, one dot product per pixel and output channel."""
+"""pointwise: one dot product per position and output channel; of an image, a 1x1 convolution."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from array_api_compat import array_namespace
 
 from codegen.arith import Array, matmul_exact
-from codegen.ops.base import QuantLayer, Shape, image_shape
+from codegen.errors import HvError
+from codegen.ops.base import QuantLayer, Shape
 from codegen.ops.mac import MacContext, MacOp
 
 if TYPE_CHECKING:
@@ -35,23 +37,26 @@ class Pointwise(MacOp):
     channels: int
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """[H, W, channels]."""
-        height, width, _ = image_shape(inputs, self.kind)
-        return height, width, self.channels
+        """[..., channels]."""
+        if len(inputs[0]) < 2:
+            raise HvError(
+                f"pointwise needs positions and channels, not shape {inputs[0]}",
+                hint="a vector goes through a dense layer",
+            )
+        return (*inputs[0][:-1], self.channels)
 
     def weight_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """[Cout, 1, 1, Cin]."""
-        return (self.channels, 1, 1, inputs[0][2])
+        return (self.channels, 1, 1, inputs[0][-1])
 
     def macs(self, inputs: tuple[Shape, ...]) -> int:
-        """One per weight and pixel."""
-        height, width, channels = inputs[0]
-        return height * width * channels * self.channels
+        """One per weight and position."""
+        return math.prod(inputs[0]) * self.channels
 
     def float_forward(
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
-        """[N, H, W, Cin] -> [N, H, W, Cout]."""
+        """[N, ..., Cin] -> [N, ..., Cout]."""
         weight = tensors["weight"].flatten(1)
         y = inputs[0] @ weight.T + tensors["bias"]
         return self.activation.float_forward(y, tensors.get("slope"))
@@ -66,14 +71,15 @@ class Pointwise(MacOp):
 
     def kernel_context(self, layer: QuantLayer, function: str) -> PointwiseContext:
         """See templates/kernels/pointwise.c.j2."""
-        height, width, channels = layer.input_shapes[0]
+        source, result = (
+            "x".join(map(str, shape)) for shape in (layer.input_shapes[0], layer.output_shape)
+        )
         return PointwiseContext(
             layer=layer.name,
             function=function,
-            summary=f"pointwise, {height}x{width}x{channels} -> "
-            f"{height}x{width}x{self.channels}{self.activation.describe()}",
-            pixels=height * width,
-            input_channels=channels,
+            summary=f"pointwise, {source} -> {result}{self.activation.describe()}",
+            pixels=math.prod(layer.output_shape[:-1]),
+            input_channels=layer.input_shapes[0][-1],
             output_channels=self.channels,
             **self.mac_context(layer),
         )

@@ -16,28 +16,31 @@ from codegen.arith import (
     requantise,
 )
 from codegen.errors import HvError
-from codegen.ops.base import KernelContext, Quantised, QuantiseRequest, QuantLayer
+from codegen.ops.base import KernelContext, Quantised, QuantiseRequest, Quantity, QuantLayer
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanContext(KernelContext):
-    """What every averaging kernel needs to finish an output."""
+class SumContext(KernelContext):
+    """What every averaging kernel needs to finish an output, but for its multiplier."""
 
     bias: int
-    multiplier: int
     left_shift: int
     zero_point: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeanContext(SumContext):
+    """The same where every output is a mean over as many positions."""
+
+    multiplier: int
+
+
 def quantise_mean(request: QuantiseRequest, positions: int) -> Quantised:
-    """Constants of a mean over `positions`; without an observed range the scale is kept."""
+    """Constants of a mean over `positions`; see mean_quantity for its scale."""
     source = request.input_quantities[0]
-    is_known = request.own_quantity is not None or request.output_range is not None
-    quantity = request.output_quantity() if is_known else source
+    quantity = mean_quantity(request)
     ratio = source.scale / (quantity.scale * positions)
-    left_shift = 0
-    while ratio >= 0.5 * 2.0**left_shift:
-        left_shift += 1
+    left_shift = least_left_shift(ratio)
     constants = {
         "bias": -positions * source.zero_point,
         "multiplier": int(quantise_multiplier(np.array(ratio), left_shift)),
@@ -46,11 +49,26 @@ def quantise_mean(request: QuantiseRequest, positions: int) -> Quantised:
     return Quantised(quantity=quantity, constants=constants, tensors={})
 
 
+def mean_quantity(request: QuantiseRequest) -> Quantity:
+    """Its own or an observed one; without either the input's is kept."""
+    is_known = request.own_quantity is not None or request.output_range is not None
+    return request.output_quantity() if is_known else request.input_quantities[0]
+
+
+def least_left_shift(ratio: float) -> int:
+    """The smallest shift that leaves a ratio of scales a multiplier below 2**31."""
+    left_shift = 0
+    while ratio >= 0.5 * 2.0**left_shift:
+        left_shift += 1
+    return left_shift
+
+
 def mean_breaches(layer: QuantLayer, positions: int) -> list[HvError]:
-    """The shifted sum must fit int32, the multiplier the contract."""
-    constants = layer.constants
-    reach = ACTIVATION_SPAN * positions << constants["left_shift"]
-    if reach < 2**31 and 1 <= constants["multiplier"] < MULTIPLIER_LIMIT:
+    """The shifted sum of at most `positions` must fit int32, every multiplier the contract."""
+    reach = ACTIVATION_SPAN * positions << layer.constants["left_shift"]
+    own = layer.tensors.get("multiplier")
+    multipliers = np.array(layer.constants["multiplier"]) if own is None else own
+    if reach < 2**31 and multipliers.min() >= 1 and multipliers.max() < MULTIPLIER_LIMIT:
         return []
     return [
         HvError(
@@ -64,11 +82,15 @@ def mean_breaches(layer: QuantLayer, positions: int) -> list[HvError]:
 def finish_mean(layer: QuantLayer, total: Array) -> Array:
     """int32 sums over the positions, zero points included -> int8 means."""
     xp = array_namespace(total)
-    constants = layer.constants
+    return finish_sum(layer, total, xp.asarray(layer.constants["multiplier"], dtype=xp.int64))
+
+
+def finish_sum(layer: QuantLayer, total: Array, multiplier: Array) -> Array:
+    """The same with multipliers that broadcast over the sums."""
     return requantise(
-        total + constants["bias"],
-        xp.asarray(constants["multiplier"], dtype=xp.int64),
-        left_shift=constants["left_shift"],
+        total + layer.constants["bias"],
+        multiplier,
+        left_shift=layer.constants["left_shift"],
         zero_point=layer.quantity.zero_point,
         lo=-128,
         hi=127,
@@ -77,9 +99,13 @@ def finish_mean(layer: QuantLayer, total: Array) -> Array:
 
 def mean_context(layer: QuantLayer) -> dict[str, Any]:
     """The fields of MeanContext for a layer."""
+    return {"multiplier": layer.constants["multiplier"], **sum_context(layer)}
+
+
+def sum_context(layer: QuantLayer) -> dict[str, Any]:
+    """The fields of SumContext for a layer."""
     return {
         "bias": layer.constants["bias"],
-        "multiplier": layer.constants["multiplier"],
         "left_shift": layer.constants["left_shift"],
         "zero_point": layer.quantity.zero_point,
     }

@@ -35,6 +35,13 @@ def window_output(size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> P
     return rows, columns
 
 
+def span(kernel: Pair, dilation: Pair) -> Pair:
+    """Rows and columns from the first tap to the last one of a window with gaps between them."""
+    if min(dilation) < 1:
+        raise HvError(f"dilation {dilation} must be positive")
+    return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
+
+
 def pad_image(x: Array, padding: Padding, value: int) -> Array:
     """[N, H, W, C] -> [N, top + H + bottom, left + W + right, C], filled with `value`."""
     xp = array_namespace(x)
@@ -49,7 +56,14 @@ def pad_image(x: Array, padding: Padding, value: int) -> Array:
     return xp.concat([block(top, full_width), wide, block(bottom, full_width)], axis=1)
 
 
-def im2col(x: Array, kernel: Pair, stride: Pair, padding: Padding, pad_value: int) -> Array:
+def im2col(
+    x: Array,
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding,
+    pad_value: int,
+    dilation: Pair = (1, 1),
+) -> Array:
     """Every window of an image, in the order of the weights.
 
     Args:
@@ -58,25 +72,27 @@ def im2col(x: Array, kernel: Pair, stride: Pair, padding: Padding, pad_value: in
         stride: vertical, horizontal step.
         padding: top, left, bottom, right.
         pad_value: what a tap outside the image reads.
+        dilation: vertical, horizontal distance of neighbouring taps.
 
     Returns:
         [N, OH, OW, kh * kw, C], the dtype of `x`.
     """
     xp = array_namespace(x)
-    rows, columns = window_output((x.shape[1], x.shape[2]), kernel, stride, padding)
+    size, reach = (x.shape[1], x.shape[2]), span(kernel, dilation)
+    rows, columns = window_output(size, reach, stride, padding)
     padded = pad_image(x, padding, pad_value)
     taps = [
         padded[:, ky : ky + (rows - 1) * stride[0] + 1 : stride[0],
                kx : kx + (columns - 1) * stride[1] + 1 : stride[1], :]
-        for ky in range(kernel[0])
-        for kx in range(kernel[1])
+        for ky in range(0, reach[0], dilation[0])
+        for kx in range(0, reach[1], dilation[1])
     ]  # fmt: skip
     return xp.stack(taps, axis=3)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowContext(KernelContext):
-    """Holes that the templates of all sliding windows share."""
+class GeometryContext(KernelContext):
+    """Holes that the templates of all windows share."""
 
     input_height: int
     input_width: int
@@ -88,7 +104,21 @@ class WindowContext(KernelContext):
     stride_x: int
     pad_top: int
     pad_left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowContext(GeometryContext):
+    """The same for a window that slides over the image itself."""
+
     padded: bool  # false: every tap lies in the image, no check is needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class DilationContext(KernelContext):
+    """Holes of a window whose taps have gaps between them."""
+
+    dilation_y: int
+    dilation_x: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +152,10 @@ class Window:
 
     def window_context(self, layer: QuantLayer) -> dict[str, Any]:
         """The fields of WindowContext for a layer."""
+        return {**self.geometry_context(layer), "padded": any(self.padding)}
+
+    def geometry_context(self, layer: QuantLayer) -> dict[str, Any]:
+        """The fields of GeometryContext for a layer."""
         height, width, _ = layer.input_shapes[0]
         rows, columns, _ = layer.output_shape
         return {
@@ -135,7 +169,6 @@ class Window:
             "stride_x": self.stride[1],
             "pad_top": self.padding[0],
             "pad_left": self.padding[1],
-            "padded": any(self.padding),
         }
 
     def describe_window(self, layer: QuantLayer) -> str:
@@ -145,3 +178,34 @@ class Window:
             "x".join(map(str, shape)) for shape in (layer.input_shapes[0], layer.output_shape)
         )
         return f"{kernel} stride {stride}, {source} -> {result}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DilatedWindow(Window):
+    """A window whose taps lie `dilation` = vertical, horizontal apart."""
+
+    dilation: Pair = (1, 1)
+
+    @property
+    def span(self) -> Pair:
+        """Rows and columns from the first tap to the last."""
+        return span(self.kernel, self.dilation)
+
+    def window_shape(self, inputs: tuple[Shape, ...], kind: str) -> Pair:
+        """Output height and width; HvError if the window does not fit."""
+        height, width, _ = image_shape(inputs, kind)
+        return window_output((height, width), self.span, self.stride, self.padding)
+
+    def windows(self, x: Array, pad_value: int) -> Array:
+        """im2col of [N, H, W, C]."""
+        return im2col(x, self.kernel, self.stride, self.padding, pad_value, self.dilation)
+
+    def geometry_context(self, layer: QuantLayer) -> dict[str, Any]:
+        """The fields of GeometryContext and DilationContext for a layer."""
+        dilation = {"dilation_y": self.dilation[0], "dilation_x": self.dilation[1]}
+        return {**super().geometry_context(layer), **dilation}
+
+    def describe_window(self, layer: QuantLayer) -> str:
+        """For comments and reports: "3x3 stride 1x1, 9x9x4 -> 5x5x4, dilation 2x2"."""
+        gaps = "" if self.dilation == (1, 1) else ", dilation {}x{}".format(*self.dilation)
+        return super().describe_window(layer) + gaps

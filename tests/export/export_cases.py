@@ -14,6 +14,7 @@ from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
 from tests.networks import CONV_HEAD, DEPTHWISE_ALL
 from tests.ops.harness import ACTIVATIONS, Json, bench
+from tests.ops.strategies import dilated_windows, enlarging_windows, meeting_windows
 
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
@@ -43,6 +44,18 @@ def _weighted(draw: Draw, **fields: object) -> Json:
     return {"inputs": [source], "activation": draw(st.sampled_from(ACTIVATIONS)), **fields}
 
 
+def _grouped(draw: Draw, **fields: object) -> Json:
+    """As _weighted(), from int8 tensors only: one group, or as many as there are channels."""
+    groups = draw(st.sampled_from((1, SHAPE[2])))
+    return {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        "activation": draw(st.sampled_from(ACTIVATIONS)),
+        "groups": groups,
+        "channels": groups * draw(st.integers(1, 3)),
+        **fields,
+    }
+
+
 def _channels(draw: Draw) -> int:
     return int(draw(st.integers(1, 5)))
 
@@ -55,10 +68,18 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     },
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "conv2d": lambda draw: _weighted(draw, channels=_channels(draw), **_window(draw)),
+    "conv_transpose": lambda draw: _grouped(draw, **draw(enlarging_windows(SHAPE))),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},
     "depthwise": lambda draw: _weighted(draw, **_window(draw)),
+    "dilated_max_pool": lambda draw: {"inputs": ["second"], **draw(meeting_windows(SHAPE))},
     "flatten": lambda draw: {"inputs": [draw(st.sampled_from(("second", "vector")))]},
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
+    "grouped_conv": lambda draw: _grouped(draw, **draw(dilated_windows(SHAPE))),
+    "inner_average_pool": lambda draw: {
+        "inputs": ["second"],
+        "counted": [draw(st.integers(0, 2)) for _ in range(4)],
+        **_window(draw),
+    },
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
 }

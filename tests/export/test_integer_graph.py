@@ -27,8 +27,8 @@ pytest.importorskip("onnxruntime", reason="pip install 'hvcodegen[witness]'")
 # Everything that may appear. Whatever computes with real numbers is missing on purpose.
 INTEGER_OPERATORS = {
     "Add", "And", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Flatten", "Greater",
-    "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceSum", "Sub", "Transpose",
-    "Where",
+    "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceSum", "Reshape", "Slice",
+    "Sub", "Transpose", "Unsqueeze", "Where",
 }  # fmt: skip
 INTEGERS = {
     TensorProto.BOOL,
@@ -102,7 +102,18 @@ def test_thresholds_around_the_value_of_an_image() -> None:
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network["name"])
 def test_no_floating_point_anywhere(network: Json) -> None:
-    model = integer_graph(quant_net(Architecture.from_json(network)))
+    check_integers_only(Architecture.from_json(network))
+
+
+@settings(max_examples=3, phases=(Phase.explicit, Phase.generate))
+@given(architectures())
+def test_no_floating_point_in_any_operator(arch: Architecture) -> None:
+    check_integers_only(arch)
+
+
+def check_integers_only(arch: Architecture) -> None:
+    """Operators, constants, tensors and casts."""
+    model = integer_graph(quant_net(arch))
     assert {node.op_type for node in model.graph.node} <= INTEGER_OPERATORS
     assert {constant.data_type for constant in model.graph.initializer} <= INTEGERS
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph

@@ -20,7 +20,7 @@ from codegen.emit import emit, write_emission
 from codegen.gates import check_network
 from codegen.layout import abi_hash, pack, person_layout
 from codegen.nets import IMAGE, Architecture, QuantNet
-from codegen.ops.base import Activation, QuantLayer
+from codegen.ops.base import Activation, Op, QuantiseRequest, Quantity, QuantLayer, Shape
 from codegen.targets import find_target
 from host_tools.simulator import Simulator
 from tests.networks import IMAGE_SCALE, extreme, float_net, images, quant_net
@@ -120,6 +120,40 @@ def person_bytes(net: QuantNet) -> bytes:
     """The person's struct, as a bundle carries it."""
     layout = person_layout(net)
     return pack(layout, abi_hash(net)[: layout.header_bytes], net.tensors())
+
+
+def quantised(op: Op, tensors: Mapping[str, np.ndarray], *shapes: Shape) -> QuantLayer:
+    """An operator alone as a layer "layer" that reads "source0", "source1" and so on.
+
+    For shapes that no other operator of a bench makes; scales and zero points are made up.
+    """
+    sources = tuple(
+        Quantity(scale=0.02 + 0.01 * i, zero_point=5 - 9 * i) for i in range(len(shapes))
+    )
+    request = QuantiseRequest(
+        name="layer",
+        input_shapes=shapes,
+        input_quantities=sources,
+        output_range=(-2.0, 3.0),
+        own_quantity=None,
+        weight_scales=None,
+        left_shift=0,
+        tensors=tensors,
+        producers=(None,) * len(shapes),
+        threshold=0.0,
+    )
+    result = op.quantise(request)
+    return QuantLayer(
+        name="layer",
+        op=op,
+        inputs=tuple(f"source{i}" for i in range(len(shapes))),
+        input_shapes=shapes,
+        output_shape=op.output_shape(shapes),
+        input_quantities=sources,
+        quantity=result.quantity,
+        constants=result.constants,
+        tensors={name: result.tensors[name] for name in op.tensor_specs(shapes)},
+    )
 
 
 def check_step(arch: Architecture, seed: int) -> None:

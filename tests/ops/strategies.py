@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness import ACTIVATIONS, Json, Shape3
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+
+from tests.ops.harness import ACTIVATIONS, Json, Shape3
 
 Sources = tuple[str, ...]
 
@@ -39,6 +40,55 @@ def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401
     if size + before + after < kernel:
         kernel, before, after = size, min(before, size - 1), min(after, size - 1)
     return kernel, draw(st.integers(1, 3)), before, after
+
+
+@st.composite
+def dilated_windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    """As windows(), with gaps between the taps where the padded image has room for them."""
+    fields = draw(windows(shape))
+    top, left, bottom, right = fields["padding"]
+    room = (shape[0] + top + bottom - 1, shape[1] + left + right - 1)
+    largest = [
+        max(1, min(3, space // max(kernel - 1, 1)))
+        for space, kernel in zip(room, fields["kernel"], strict=True)
+    ]
+    return {**fields, "dilation": [draw(st.integers(1, limit)) for limit in largest]}
+
+
+def meeting_windows(shape: Shape3) -> st.SearchStrategy[Json]:
+    """Of dilated_windows(), those that always have a tap in the image."""
+    return dilated_windows(shape).filter(
+        lambda fields: all(
+            d < size or k == 1
+            for d, size, k in zip(fields["dilation"], shape, fields["kernel"], strict=False)
+        )
+    )
+
+
+@st.composite
+def enlarging_windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    """Kernel, stride, dilation, output_padding and padding that leave an output."""
+    sides = [_enlarging_side(draw, size) for size in shape[:2]]
+    names = ("kernel", "stride", "dilation", "output_padding")
+    fields: Json = {name: [side[at] for side in sides] for at, name in enumerate(names)}
+    (*_, top, bottom), (*_, left, right) = sides
+    return {**fields, "padding": [top, left, bottom, right]}
+
+
+def _enlarging_side(draw: Any, size: int) -> tuple[int, ...]:  # noqa: ANN401
+    kernel, stride, dilation = (draw(st.integers(1, largest)) for largest in (4, 3, 3))
+    extra = draw(st.integers(0, stride - 1))
+    cut = stride * (size - 1) + dilation * (kernel - 1) + extra  # one row or column less
+    before = draw(st.integers(0, min(cut, 6)))
+    after = draw(st.integers(0, min(cut - before, 6)))
+    return kernel, stride, dilation, extra, before, after
+
+
+@st.composite
+def grouped_channels(draw: Any, shape: Shape3, source: str) -> Json:  # noqa: ANN401
+    """groups and channels that fit an image, and a source of its shape."""
+    groups = draw(st.sampled_from([n for n in range(1, shape[2] + 1) if shape[2] % n == 0]))
+    return {"inputs": [source], "groups": groups, "channels": groups * draw(st.integers(1, 3))}
 
 
 @st.composite

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from codegen.export.builder import Builder
 from codegen.export.exporter import Exporter, RealLayer
-from codegen.export.real_parts import CHANNELS_FIRST, CHANNELS_LAST, window_attributes
+from codegen.export.integer_parts import window_maxima
+from codegen.export.real_parts import window_attributes
 from codegen.ops.base import QuantLayer
 
 
@@ -13,10 +14,7 @@ def _real(graph: Builder, layer: RealLayer) -> None:
 
 
 def _integer(graph: Builder, layer: QuantLayer) -> None:
-    name = layer.name
-    source = graph.node("Transpose", layer.inputs, f"{name}/channels_first", perm=CHANNELS_FIRST)
-    largest = graph.node("MaxPool", [source], f"{name}/largest", **window_attributes(layer.op))
-    graph.node("Transpose", [largest], name, perm=CHANNELS_LAST)
+    window_maxima(graph, layer)
 
 
 EXPORTER = Exporter(kind="max_pool", real=_real, integer=_integer)
