@@ -11,6 +11,7 @@ from codegen.ops.dense import Dense
 from codegen.ops.depthwise import Depthwise
 from codegen.ops.flatten import Flatten
 from codegen.ops.global_pool import GlobalPool
+from codegen.ops.lookup import Lookup
 from codegen.ops.max_pool import MaxPool
 from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
@@ -24,6 +25,7 @@ OPS: tuple[type[Op], ...] = (
     Depthwise,
     Flatten,
     GlobalPool,
+    Lookup,
     MaxPool,
     NormalisedDecision,
     PlainDecision,

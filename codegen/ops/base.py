@@ -266,7 +266,7 @@ def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
 
 
 def _check_field(kind: str, name: str, value: Any, annotation: str) -> None:  # noqa: ANN401
-    """Fields are declared as int, Axis, Pair, Padding, Shape, Activation or a choice of texts."""
+    """Fields are int, Axis, Pair, Padding, Shape, Activation; the operator checks all others."""
     numbers = {"int": 1, "Axis": 1, "Pair": 2, "Padding": 4}.get(annotation)
     if annotation == "Shape":
         fits = isinstance(value, tuple) and all(type(part) is int for part in value)
@@ -283,7 +283,7 @@ def _check_field(kind: str, name: str, value: Any, annotation: str) -> None:  # 
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - JSON is dynamically typed
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(_value(part) for part in value)
     if isinstance(value, Mapping):
         return Activation(**value)
     return value

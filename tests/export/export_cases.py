@@ -47,6 +47,15 @@ def _channels(draw: Draw) -> int:
     return int(draw(st.integers(1, 5)))
 
 
+_X = ["x"]
+_FUNCTIONS: tuple[Any, ...] = (
+    _X,
+    ["gelu", _X],
+    ["mul", _X, ["sigmoid", _X]],
+    ["clip", ["add", ["mul", _X, -0.5], 0.25], -1, 0.75],
+    ["tanh", ["abs", _X]],
+)
+
 # fmt: off
 CASES: dict[str, Callable[[Draw], Json]] = {
     "add": lambda draw: {
@@ -59,6 +68,10 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "depthwise": lambda draw: _weighted(draw, **_window(draw)),
     "flatten": lambda draw: {"inputs": [draw(st.sampled_from(("second", "vector")))]},
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
+    "lookup": lambda draw: {
+        "inputs": [draw(st.sampled_from(("image", "first", "vector")))],
+        "function": draw(st.sampled_from(_FUNCTIONS)),
+    },
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
 }
