@@ -13,9 +13,11 @@ from codegen.ops.flatten import Flatten
 from codegen.ops.global_pool import GlobalPool
 from codegen.ops.lookup import Lookup
 from codegen.ops.max_pool import MaxPool
+from codegen.ops.mul import Mul
 from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
+from codegen.ops.sub import Sub
 
 OPS: tuple[type[Op], ...] = (
     Add,
@@ -27,9 +29,11 @@ OPS: tuple[type[Op], ...] = (
     GlobalPool,
     Lookup,
     MaxPool,
+    Mul,
     NormalisedDecision,
     PlainDecision,
     Pointwise,
+    Sub,
 )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from array_api_compat import array_namespace
 
 from codegen.arith import (
     ACTIVATION_SPAN,
     MULTIPLIER_LIMIT,
     Array,
-    quantise_multiplier,
+    quantise_ratio,
     requantise,
 )
 from codegen.errors import HvError
@@ -34,13 +33,10 @@ def quantise_mean(request: QuantiseRequest, positions: int) -> Quantised:
     source = request.input_quantities[0]
     is_known = request.own_quantity is not None or request.output_range is not None
     quantity = request.output_quantity() if is_known else source
-    ratio = source.scale / (quantity.scale * positions)
-    left_shift = 0
-    while ratio >= 0.5 * 2.0**left_shift:
-        left_shift += 1
+    multiplier, left_shift = quantise_ratio(source.scale / (quantity.scale * positions))
     constants = {
         "bias": -positions * source.zero_point,
-        "multiplier": int(quantise_multiplier(np.array(ratio), left_shift)),
+        "multiplier": multiplier,
         "left_shift": left_shift,
     }
     return Quantised(quantity=quantity, constants=constants, tensors={})

@@ -18,6 +18,10 @@ from tests.ops.harness import ACTIVATIONS, Json, bench
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
 DECISIONS = ("plain_decision", "normalised_decision")
+BROADCAST: tuple[Json, ...] = (  # case0 [1, 1, C] and case1 [H, W, 1], for pairs to read
+    {"op": "average_pool", "inputs": ["first"], "kernel": list(SHAPE[:2])},
+    {"op": "pointwise", "inputs": ["first"], "channels": 1},
+)
 Draw = Any  # hypothesis' draw function
 
 seeds = st.integers(0, 2**31)
@@ -43,6 +47,13 @@ def _weighted(draw: Draw, **fields: object) -> Json:
     return {"inputs": [source], "activation": draw(st.sampled_from(ACTIVATIONS)), **fields}
 
 
+def _pair(draw: Draw) -> Json:
+    """Operands of one shape, or one of BROADCAST."""
+    pairs = (["first", "second"], ["first", "first"], ["case0", "second"], ["second", "case1"])
+    activation = draw(st.sampled_from(ACTIVATIONS[:-1]))  # no PReLU
+    return {"inputs": draw(st.sampled_from(pairs)), "activation": activation}
+
+
 def _channels(draw: Draw) -> int:
     return int(draw(st.integers(1, 5)))
 
@@ -58,10 +69,7 @@ _FUNCTIONS: tuple[Any, ...] = (
 
 # fmt: off
 CASES: dict[str, Callable[[Draw], Json]] = {
-    "add": lambda draw: {
-        "inputs": draw(st.sampled_from((["first", "second"], ["first", "first"]))),
-        "activation": draw(st.sampled_from(ACTIVATIONS[:-1])),  # an add takes no PReLU
-    },
+    "add": lambda draw: _pair(draw),
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "conv2d": lambda draw: _weighted(draw, channels=_channels(draw), **_window(draw)),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},
@@ -73,7 +81,9 @@ CASES: dict[str, Callable[[Draw], Json]] = {
         "function": draw(st.sampled_from(_FUNCTIONS)),
     },
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
+    "mul": lambda draw: _pair(draw),
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
+    "sub": lambda draw: _pair(draw),
 }
 # fmt: on
 
@@ -82,7 +92,7 @@ CASES: dict[str, Callable[[Draw], Json]] = {
 def architectures(draw: Draw) -> Architecture:
     """A bench with two cases of every operator, and one of the decisions."""
     cases = [{"op": kind, **case(draw)} for kind, case in CASES.items() for _ in range(2)]
-    return bench(SHAPE, cases, decision=draw(st.sampled_from(DECISIONS)))
+    return bench(SHAPE, [*BROADCAST, *cases], decision=draw(st.sampled_from(DECISIONS)))
 
 
 def run_model(model: onnx.ModelProto, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -64,6 +64,9 @@ CASES: tuple[Json, ...] = (
     {"op": "average_pool", "inputs": ["second"], "kernel": [2, 3], "padding": [1, 0, 0, 2]},
     {"op": "global_pool", "inputs": ["second"]},
     {"op": "flatten", "inputs": ["second"]},
+    {"op": "average_pool", "inputs": ["first"], "kernel": [7, 5]},
+    {"op": "sub", "inputs": ["second", "case11"], "activation": CLIP},
+    {"op": "mul", "inputs": ["case11", "second"]},
     {"op": "lookup", "inputs": ["second"], "function": ["gelu", ["x"]]},
 )
 

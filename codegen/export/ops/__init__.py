@@ -13,9 +13,11 @@ from codegen.export.ops import (
     global_pool,
     lookup,
     max_pool,
+    mul,
     normalised_decision,
     plain_decision,
     pointwise,
+    sub,
 )
 
 EXPORTERS: tuple[Exporter, ...] = (
@@ -28,9 +30,11 @@ EXPORTERS: tuple[Exporter, ...] = (
     global_pool.EXPORTER,
     lookup.EXPORTER,
     max_pool.EXPORTER,
+    mul.EXPORTER,
     normalised_decision.EXPORTER,
     plain_decision.EXPORTER,
     pointwise.EXPORTER,
+    sub.EXPORTER,
 )
 
 
