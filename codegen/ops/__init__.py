@@ -17,6 +17,7 @@ from codegen.ops.mul import Mul
 from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
+from codegen.ops.softmax import Softmax
 from codegen.ops.sub import Sub
 
 OPS: tuple[type[Op], ...] = (
@@ -33,6 +34,7 @@ OPS: tuple[type[Op], ...] = (
     NormalisedDecision,
     PlainDecision,
     Pointwise,
+    Softmax,
     Sub,
 )
 

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from codegen.errors import HvError
 from codegen.ops.base import Activation, KernelContext, Op, QuantLayer, Shape
-
-_VARIABLES = ("i", "j", "k", "m", "n", "p")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loop:
-    """One of the nested loops over the output, outermost first."""
-
-    variable: str
-    extent: int
+from codegen.ops.loops import Loop, index_text, loop_variable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +62,13 @@ class Elementwise(Op):
         axes = collapsed_axes(first, second)
         return {
             "summary": self._summary(layer),
-            "loops": tuple(Loop(variable=axis.variable, extent=axis.extent) for axis in axes),
+            "loops": tuple(axis.loop for axis in axes),
             "first_elements": math.prod(first),
             "second_elements": math.prod(second),
             "elements": math.prod(layer.output_shape),
-            "first_index": index_text(axes, lambda axis: axis.first_moves),
-            "second_index": index_text(axes, lambda axis: axis.second_moves),
-            "index": index_text(axes, lambda axis: True),
+            "first_index": index_text([axis.loop for axis in axes if axis.first_moves]),
+            "second_index": index_text([axis.loop for axis in axes if axis.second_moves]),
+            "index": index_text([axis.loop for axis in axes]),
             "zero_point": layer.quantity.zero_point,
             "lo": layer.constants["lo"],
             "hi": layer.constants["hi"],
@@ -97,8 +87,7 @@ class Elementwise(Op):
 class BroadcastAxis:
     """Neighbouring axes along which the same operands move, as one."""
 
-    variable: str
-    extent: int
+    loop: Loop
     first_moves: bool  # false: the first operand has the size 1 here
     second_moves: bool
 
@@ -115,20 +104,9 @@ def collapsed_axes(first: Shape, second: Shape) -> tuple[BroadcastAxis, ...]:
         merged.append((extent, first_moves, second_moves))
     return tuple(
         BroadcastAxis(
-            variable=_VARIABLES[depth] if depth < len(_VARIABLES) else f"i{depth}",
-            extent=extent,
+            loop=Loop(variable=loop_variable(depth), extent=extent),
             first_moves=first_moves,
             second_moves=second_moves,
         )
         for depth, (extent, first_moves, second_moves) in enumerate(merged or [(1, True, True)])
     )
-
-
-def index_text(axes: Sequence[BroadcastAxis], moves: Callable[[BroadcastAxis], bool]) -> str:
-    """C: where an element lies in a tensor that has only the axes along which it moves."""
-    text = ""
-    for axis in axes:
-        if moves(axis):
-            outer = f"({text})" if " " in text else text
-            text = f"({outer} * {axis.extent}) + {axis.variable}" if text else axis.variable
-    return text or "0"

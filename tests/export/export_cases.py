@@ -54,6 +54,11 @@ def _pair(draw: Draw) -> Json:
     return {"inputs": draw(st.sampled_from(pairs)), "activation": activation}
 
 
+def _along_axis(draw: Draw) -> Json:
+    source, rank = draw(st.sampled_from((("first", 3), ("second", 3), ("vector", 1))))
+    return {"inputs": [source], "axis": draw(st.integers(0, rank - 1))}
+
+
 def _channels(draw: Draw) -> int:
     return int(draw(st.integers(1, 5)))
 
@@ -83,6 +88,7 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "mul": lambda draw: _pair(draw),
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
+    "softmax": lambda draw: _along_axis(draw),
     "sub": lambda draw: _pair(draw),
 }
 # fmt: on

@@ -17,6 +17,7 @@ from codegen.export.ops import (
     normalised_decision,
     plain_decision,
     pointwise,
+    softmax,
     sub,
 )
 
@@ -34,6 +35,7 @@ EXPORTERS: tuple[Exporter, ...] = (
     normalised_decision.EXPORTER,
     plain_decision.EXPORTER,
     pointwise.EXPORTER,
+    softmax.EXPORTER,
     sub.EXPORTER,
 )
 
