@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codegen.errors import HvError
 from codegen.ops.add import Add
+from codegen.ops.argmax import Argmax
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
 from codegen.ops.conv2d import Conv2d
@@ -22,6 +23,7 @@ from codegen.ops.sub import Sub
 
 OPS: tuple[type[Op], ...] = (
     Add,
+    Argmax,
     AveragePool,
     Conv2d,
     Dense,

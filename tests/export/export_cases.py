@@ -75,6 +75,10 @@ _FUNCTIONS: tuple[Any, ...] = (
 # fmt: off
 CASES: dict[str, Callable[[Draw], Json]] = {
     "add": lambda draw: _pair(draw),
+    "argmax": lambda draw: {
+        **_along_axis(draw),
+        "ties": draw(st.sampled_from(("first", "last"))),
+    },
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "conv2d": lambda draw: _weighted(draw, channels=_channels(draw), **_window(draw)),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},

@@ -26,7 +26,7 @@ pytest.importorskip("onnxruntime", reason="pip install 'hvcodegen[witness]'")
 
 # Everything that may appear. Whatever computes with real numbers is missing on purpose.
 INTEGER_OPERATORS = {
-    "Add", "And", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Flatten", "Gather",
+    "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Flatten", "Gather",
     "Greater", "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceMax", "ReduceSum",
     "Sub", "Transpose", "Where",
 }  # fmt: skip

@@ -67,6 +67,7 @@ CASES: tuple[Json, ...] = (
     {"op": "average_pool", "inputs": ["first"], "kernel": [7, 5]},
     {"op": "sub", "inputs": ["second", "case11"], "activation": CLIP},
     {"op": "mul", "inputs": ["case11", "second"]},
+    {"op": "argmax", "inputs": ["second"], "axis": 1, "ties": "last"},
     {"op": "softmax", "inputs": ["second"], "axis": 1},
     {"op": "lookup", "inputs": ["second"], "function": ["gelu", ["x"]]},
 )

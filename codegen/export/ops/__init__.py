@@ -5,6 +5,7 @@ from __future__ import annotations
 from codegen.export.exporter import Exporter
 from codegen.export.ops import (
     add,
+    argmax,
     average_pool,
     conv2d,
     dense,
@@ -23,6 +24,7 @@ from codegen.export.ops import (
 
 EXPORTERS: tuple[Exporter, ...] = (
     add.EXPORTER,
+    argmax.EXPORTER,
     average_pool.EXPORTER,
     conv2d.EXPORTER,
     dense.EXPORTER,
