@@ -20,7 +20,7 @@ from codegen.architecture_rules import (
 )
 from codegen.errors import GateBreach, HvError
 from codegen.ops import find_op
-from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec
+from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec, for_every_image
 
 if TYPE_CHECKING:
     import torch
@@ -284,7 +284,8 @@ def float_forward(
             name: tensors[f"{layer.name}.{name}"]
             for name in layer.op.float_tensors(arch.input_shapes(layer))
         }
-        values[layer.name] = layer.op.float_forward(own, tuple(values[i] for i in layer.inputs))
+        result = layer.op.float_forward(own, tuple(values[i] for i in layer.inputs))
+        values[layer.name] = result if layer.inputs else for_every_image(result, image.shape[0])
     del values[IMAGE]
     return values
 

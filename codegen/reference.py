@@ -6,7 +6,7 @@ from array_api_compat import array_namespace, is_torch_array
 
 from codegen.arith import Array
 from codegen.nets import IMAGE, QuantNet
-from codegen.ops.base import QuantLayer
+from codegen.ops.base import QuantLayer, for_every_image
 
 
 def run(net: QuantNet, images: Array) -> dict[str, Array]:
@@ -25,7 +25,8 @@ def run(net: QuantNet, images: Array) -> dict[str, Array]:
     values = {IMAGE: xp.astype(xp.astype(images, xp.int16) - 128, xp.int8)}
     for layer in net.layers:
         inputs = tuple(values[name] for name in layer.inputs)
-        values[layer.name] = layer.op.reference(as_array(layer), inputs)
+        result = layer.op.reference(as_array(layer), inputs)
+        values[layer.name] = result if inputs else for_every_image(result, images.shape[0])
     del values[IMAGE]
     return values
 

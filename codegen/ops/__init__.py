@@ -7,6 +7,7 @@ from codegen.ops.add import Add
 from codegen.ops.argmax import Argmax
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
+from codegen.ops.constant import Constant
 from codegen.ops.conv2d import Conv2d
 from codegen.ops.dense import Dense
 from codegen.ops.depthwise import Depthwise
@@ -25,6 +26,7 @@ OPS: tuple[type[Op], ...] = (
     Add,
     Argmax,
     AveragePool,
+    Constant,
     Conv2d,
     Dense,
     Depthwise,

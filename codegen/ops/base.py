@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from codegen.arith import INT8_MAX, INT8_MIN, Array, quantise_real
 from codegen.errors import HvError
@@ -128,7 +129,7 @@ class Op(ABC):
     """An operator. Subclasses are frozen dataclasses whose fields are the JSON fields."""
 
     kind: ClassVar[str]
-    input_count: ClassVar[int | None] = 1  # None: one or more
+    input_count: ClassVar[int | None] = 1  # None: one or more; 0: results are [1, ...]
     accumulator_inputs: ClassVar[int] = 0  # how many inputs, the first ones, are int32
     reads_image: ClassVar[bool] = False  # its kernel can take camera bytes
     is_alias: ClassVar[bool] = False  # its output is its input's bytes; no code runs
@@ -255,6 +256,11 @@ class Activation:
         """For comments and reports: ", ReLU6", or nothing."""
         names = {"none": "", "relu": ", ReLU", "relu6": ", ReLU6", "prelu": ", PReLU"}
         return names.get(self.kind, f", clip [{self.lo}, {self.hi}]")
+
+
+def for_every_image(values: Array, count: int) -> Array:
+    """[1, ...], the result of a layer that reads nothing -> [count, ...]."""
+    return array_namespace(values).broadcast_to(values, (count, *values.shape[1:]))
 
 
 def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:

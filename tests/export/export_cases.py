@@ -18,9 +18,10 @@ from tests.ops.harness import ACTIVATIONS, Json, bench
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
 DECISIONS = ("plain_decision", "normalised_decision")
-BROADCAST: tuple[Json, ...] = (  # case0 [1, 1, C] and case1 [H, W, 1], for pairs to read
+BROADCAST: tuple[Json, ...] = (  # case0 [1, 1, C], case1 [H, W, 1], case2 [H, 1, C]: for pairs
     {"op": "average_pool", "inputs": ["first"], "kernel": list(SHAPE[:2])},
     {"op": "pointwise", "inputs": ["first"], "channels": 1},
+    {"op": "constant", "inputs": [], "shape": [SHAPE[0], 1, SHAPE[2]]},
 )
 Draw = Any  # hypothesis' draw function
 
@@ -49,7 +50,10 @@ def _weighted(draw: Draw, **fields: object) -> Json:
 
 def _pair(draw: Draw) -> Json:
     """Operands of one shape, or one of BROADCAST."""
-    pairs = (["first", "second"], ["first", "first"], ["case0", "second"], ["second", "case1"])
+    pairs = (
+        ["first", "second"], ["first", "first"],
+        ["case0", "second"], ["second", "case1"], ["first", "case2"],
+    )  # fmt: skip
     activation = draw(st.sampled_from(ACTIVATIONS[:-1]))  # no PReLU
     return {"inputs": draw(st.sampled_from(pairs)), "activation": activation}
 
@@ -80,6 +84,10 @@ CASES: dict[str, Callable[[Draw], Json]] = {
         "ties": draw(st.sampled_from(("first", "last"))),
     },
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
+    "constant": lambda draw: {
+        "inputs": [],
+        "shape": draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)),
+    },
     "conv2d": lambda draw: _weighted(draw, channels=_channels(draw), **_window(draw)),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},
     "depthwise": lambda draw: _weighted(draw, **_window(draw)),

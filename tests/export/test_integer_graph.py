@@ -26,9 +26,9 @@ pytest.importorskip("onnxruntime", reason="pip install 'hvcodegen[witness]'")
 
 # Everything that may appear. Whatever computes with real numbers is missing on purpose.
 INTEGER_OPERATORS = {
-    "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Flatten", "Gather",
-    "Greater", "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceMax", "ReduceSum",
-    "Sub", "Transpose", "Where",
+    "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Expand", "Flatten",
+    "Gather", "Greater", "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceMax",
+    "ReduceSum", "Shape", "Sub", "Transpose", "Where",
 }  # fmt: skip
 INTEGERS = {
     TensorProto.BOOL,

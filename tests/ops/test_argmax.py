@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from harness import Json, Shape3, bench, check_bench, check_everywhere, check_step
@@ -15,6 +16,10 @@ from strategies import benches, compiled, seeds
 
 from codegen import reference
 from codegen.errors import HvError
+from codegen.export.float_graph import float_graph
+from codegen.export.integer_graph import integer_graph
+from codegen.export.qdq_graph import qdq_graph
+from codegen.nets import Architecture
 from codegen.ops.argmax import Argmax
 from codegen.ops.base import Quantity
 from codegen.quantise import quantise
@@ -75,6 +80,23 @@ def test_ties_in_c(ties: str) -> None:
         counts = reference.run(quant, images(net.arch, 12, 1))["vector"]
         assert any(np.bincount(row + 128).max() > 20 for row in counts.astype(int))
         check_everywhere((quant,), seed=1)
+
+
+def test_a_class_can_be_decided_on() -> None:
+    """Accepted where the position is at least the threshold; the exports follow."""
+    data = bench((2, 2, 2), [{"op": "argmax", "inputs": ["vector"], "axis": 0}]).to_json()
+    data["layers"] = [layer for layer in data["layers"] if layer["name"] != "head"]
+    data["layers"][-1]["inputs"] = ["case0"]
+    net = float_net(Architecture.from_json(data), threshold=3.5)
+    quant = quantise(net)
+    batch = images(net.arch, 40, 1)
+    outputs = reference.run(quant, batch)
+    accepted = outputs["decision"][:, 2]
+    np.testing.assert_array_equal(accepted, outputs["case0"][:, 0] >= 4)
+    assert 0 < accepted.sum() < 40
+    check_everywhere((quant,), seed=1)
+    for graph in (float_graph(net), qdq_graph(quant), integer_graph(quant)):
+        onnx.checker.check_model(graph, full_check=True)
 
 
 def test_real_numbers_match_torch() -> None:

@@ -68,6 +68,7 @@ CASES: tuple[Json, ...] = (
     {"op": "sub", "inputs": ["second", "case11"], "activation": CLIP},
     {"op": "mul", "inputs": ["case11", "second"]},
     {"op": "argmax", "inputs": ["second"], "axis": 1, "ties": "last"},
+    {"op": "constant", "inputs": [], "shape": [3, 2, 1, 2]},
     {"op": "softmax", "inputs": ["second"], "axis": 1},
     {"op": "lookup", "inputs": ["second"], "function": ["gelu", ["x"]]},
 )
