@@ -289,7 +289,7 @@ def _check_field(kind: str, name: str, value: Any, annotation: str) -> None:  # 
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - JSON is dynamically typed
     if isinstance(value, list):
-        return tuple(_value(part) for part in value)
+        return tuple(value)
     if isinstance(value, Mapping):
         return Activation(**value)
     return value
