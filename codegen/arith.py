@@ -119,6 +119,17 @@ def quantise_multiplier(ratio: np.ndarray, left_shift: int) -> np.ndarray:
     return round_half_up(np.asarray(ratio, np.float64) * 2.0 ** (FRACTION_BITS - left_shift))
 
 
+def quantise_ratio(ratio: float) -> tuple[int, int]:
+    """One ratio as (multiplier, left_shift), the least shift that keeps the first below 2**31.
+
+    A ratio below 2**-33 gives the multiplier 0: the gate names it.
+    """
+    left_shift = 0
+    while (multiplier := int(quantise_multiplier(np.array(ratio), left_shift))) >= MULTIPLIER_LIMIT:
+        left_shift += 1
+    return multiplier, left_shift
+
+
 def quantise_real(real: float, scale: float, zero_point: int) -> int:
     """The int8 nearest to a real number, clamped."""
     q = math.floor(real / scale + 0.5) + zero_point

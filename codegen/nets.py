@@ -24,7 +24,7 @@ from codegen.architecture_rules import (
 from codegen.errors import GateBreach, HvError
 from codegen.inputs import Image, Input
 from codegen.ops import find_op
-from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec
+from codegen.ops.base import DType, Op, Quantity, QuantLayer, Shape, TensorSpec, for_every_sample
 
 if TYPE_CHECKING:
     import torch
@@ -319,13 +319,15 @@ def float_forward(
         Every layer's output by name, batched, channels last.
     """
     values = dict(inputs) if isinstance(inputs, Mapping) else {IMAGE: inputs}
+    count = len(values[arch.inputs[0].name])
     shapes = arch.shapes()
     for layer in arch.layers:
         own = {
             name: tensors[f"{layer.name}.{name}"]
             for name in layer.op.float_tensors(tuple(shapes[i] for i in layer.inputs))
         }
-        values[layer.name] = layer.op.float_forward(own, tuple(values[i] for i in layer.inputs))
+        result = layer.op.float_forward(own, tuple(values[i] for i in layer.inputs))
+        values[layer.name] = result if layer.inputs else for_every_sample(result, count)
     return {layer.name: values[layer.name] for layer in arch.layers}
 
 

@@ -8,7 +8,7 @@ from array_api_compat import array_namespace, is_torch_array
 
 from codegen.arith import Array
 from codegen.nets import IMAGE, QuantNet
-from codegen.ops.base import QuantLayer
+from codegen.ops.base import QuantLayer, for_every_sample
 
 
 def run(net: QuantNet, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
@@ -24,11 +24,13 @@ def run(net: QuantNet, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
         [N, 3] = score, norm_squared, accepted. The same kind of array as `inputs`.
     """
     values = dict(inputs) if isinstance(inputs, Mapping) else {IMAGE: _centred(inputs)}
-    is_torch = is_torch_array(next(iter(values.values())))
+    first = values[net.arch.inputs[0].name]
+    count, is_torch = first.shape[0], is_torch_array(first)
     as_array = _to_torch if is_torch else _unchanged
     for layer in net.layers:
         sources = tuple(values[name] for name in layer.inputs)
-        values[layer.name] = layer.op.reference(as_array(layer), sources)
+        result = layer.op.reference(as_array(layer), sources)
+        values[layer.name] = result if sources else for_every_sample(result, count)
     return {layer.name: values[layer.name] for layer in net.layers}
 
 

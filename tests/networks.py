@@ -21,6 +21,7 @@ from codegen.quantise import quantise
 Json = dict[str, Any]
 
 IMAGE_SCALE = 1 / 64
+_OBSERVED = ("add", "lookup", "mul", "sub")  # without weights, with a scale of their own
 _IMAGE_RMS = 128 / math.sqrt(3) * IMAGE_SCALE  # of uniformly distributed bytes
 
 CONV_HEAD: Json = {
@@ -297,10 +298,9 @@ def _ranges(
             weight = tensors[f"{layer.name}.weight"].astype(np.float64)
             channels = weight.shape[layer.op.channel_axis]
             gain = math.sqrt(float((weight**2).sum()) / channels)
-        inputs = [rms[name] for name in layer.inputs]
-        out = gain * (math.hypot(*inputs) if layer.op.kind == "add" else inputs[0])
+        out = gain * _spread(layer.op.kind, [rms[name] for name in layer.inputs])
         rms[layer.name] = out
-        if layer.op.kind == "add" or (
+        if layer.op.kind in _OBSERVED or (
             isinstance(layer.op, MacOp) and layer.op.output_dtype == "int8"
         ):
             ranges[layer.name] = (-2.0 * out, 3.0 * out)
@@ -312,6 +312,13 @@ def _input_ranges(arch: Architecture) -> dict[str, tuple[float, float]]:
     if arch.is_verifier:
         return {}
     return {name: (-2.0 - index, 3.0) for index, name in enumerate(arch.input_names)}
+
+
+def _spread(kind: str, inputs: Sequence[float]) -> float:
+    """Root mean square of what an operator without weights makes of its inputs, roughly."""
+    if kind == "mul":
+        return math.prod(inputs)
+    return math.hypot(*inputs) if kind in ("add", "sub") else [*inputs, 1.0][0]
 
 
 def _extreme_tensors(

@@ -18,6 +18,7 @@ from codegen.export.real_parts import (
     tensor_name,
 )
 from codegen.nets import IMAGE, FloatNet, Image, Layer
+from codegen.ops.normalised_decision import NormalisedDecision
 
 SUMMARY = (
     "The verifier in real numbers. score is a cosine, or w.h + b where the decision is plain; "
@@ -81,5 +82,7 @@ def _as_onnx(net: FloatNet, layer: Layer, name: str) -> np.ndarray:
 
 
 def _decision_numbers(net: FloatNet, layer: Layer) -> dict[str, float]:
+    if not isinstance(layer.op, NormalisedDecision):
+        return {"threshold": net.threshold}
     weight = net.tensors[f"{layer.inputs[0]}.weight"].astype(np.float64)
     return {"threshold": net.threshold, "weight_norm": float(np.sqrt((weight**2).sum()))}

@@ -178,6 +178,21 @@ def finish_sum(graph: Builder, layer: QuantLayer, sums: str, multiplier: np.ndar
     requantise(graph, layer, acc, graph.constant(f"{layer.name}.multiplier", int64(values)))
 
 
+def rescaled_sum(graph: Builder, layer: QuantLayer, kind: str) -> None:
+    """`kind` (Add or Sub) of two rescaled operands, and one rounding."""
+    products = []
+    for source, which in zip(layer.inputs, ("first", "second"), strict=True):
+        wide = graph.node("Cast", [source], f"{layer.name}/{which}", to=element_type(np.int32))
+        key = f"{which}_multiplier"
+        scale = graph.constant(f"{layer.name}.{key}", int32(layer.constants[key]))
+        products.append(graph.node("Mul", [wide, scale], f"{layer.name}/{which}_product"))
+    total = graph.node(kind, products, f"{layer.name}/sum")
+    bias = graph.constant(f"{layer.name}.bias", int32(layer.constants["bias"]))
+    acc = graph.node("Add", [total, bias], f"{layer.name}/accumulator")
+    multiplier = graph.constant(f"{layer.name}.multiplier", int64(layer.constants["multiplier"]))
+    requantise(graph, layer, acc, multiplier)
+
+
 def requantise(graph: Builder, layer: QuantLayer, acc: str, multiplier: str) -> None:
     """codegen.arith.requantise on int64: an int32 accumulator -> the layer's int8 output.
 

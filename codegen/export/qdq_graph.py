@@ -96,7 +96,7 @@ def _add_layer(
         inputs=tuple(tensors[name] for name in layer.inputs),
         input_shapes=layer.input_shapes,
         output=output,
-        parameters=_parameters(graph, layer) if "weight" in layer.tensors else {},
+        parameters=_parameters(graph, layer),
         numbers=_decision_numbers(layer, layers) if layer.op.is_decision else {},
     )
     find_exporter(layer.op.kind).real(graph, real)
@@ -104,6 +104,23 @@ def _add_layer(
 
 
 def _parameters(graph: Builder, layer: QuantLayer) -> dict[str, str]:
+    if "weight" in layer.tensors:
+        return _weights(graph, layer)
+    return {"values": _constant(graph, layer)} if "values" in layer.tensors else {}
+
+
+def _constant(graph: Builder, layer: QuantLayer) -> str:
+    """The numbers of a constant in the house's order -> the name of the real tensor."""
+    name = f"{layer.name}.values"
+    inputs = [
+        graph.constant(name, layer.tensors["values"]),
+        graph.constant(f"{name}/scale", float32(layer.quantity.scale)),
+        graph.constant(f"{name}/zero_point", np.array(layer.quantity.zero_point, np.int8)),
+    ]
+    return graph.node("DequantizeLinear", inputs, f"{name}/real")
+
+
+def _weights(graph: Builder, layer: QuantLayer) -> dict[str, str]:
     order = find_exporter(layer.op.kind).weight_order
     weight = np.asarray(order(layer.tensors["weight"]), order="C")
     scales = weight_scales(layer)
@@ -157,10 +174,10 @@ def _unfolded_bias(layer: QuantLayer, weight: np.ndarray) -> np.ndarray:
 def _decision_numbers(layer: QuantLayer, layers: dict[str, QuantLayer]) -> dict[str, float]:
     """The real threshold that the integer one stands for, and the length of the real weights."""
     head = layers[layer.inputs[0]]
-    squares = float((head.tensors["weight"].astype(np.float64) ** 2).sum())
     threshold = int(layer.tensors["threshold"][0])
     if not isinstance(layer.op, NormalisedDecision):
         return {"threshold": threshold * head.quantity.scale}
+    squares = float((head.tensors["weight"].astype(np.float64) ** 2).sum())
     return {
         "threshold": math.sqrt(threshold / (squares * 2 ** layer.constants["shift"])),
         "weight_norm": math.sqrt(squares) * float(weight_scales(head)[0]),

@@ -36,6 +36,11 @@ def channels_first(shape: Shape) -> Shape:
     return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
 
 
+def real_axis(axis: int, rank: int) -> int:
+    """Where the real-valued graphs have an axis of a house tensor, which counts without batch."""
+    return {0: 2, 1: 3, 2: 1}[axis] if rank == 3 else axis + 1
+
+
 def house_order(graph: Builder, layer: RealLayer, index: int = 0) -> str:
     """An input of the layer with its axes in the house's order: an image is turned channels last.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from codegen.errors import HvError
 from codegen.ops.add import Add
+from codegen.ops.argmax import Argmax
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
+from codegen.ops.constant import Constant
 from codegen.ops.conv2d import Conv2d
 from codegen.ops.conv_transpose import ConvTranspose
 from codegen.ops.dense import Dense
@@ -15,14 +17,20 @@ from codegen.ops.flatten import Flatten
 from codegen.ops.global_pool import GlobalPool
 from codegen.ops.grouped_conv import GroupedConv
 from codegen.ops.inner_average_pool import InnerAveragePool
+from codegen.ops.lookup import Lookup
 from codegen.ops.max_pool import MaxPool
+from codegen.ops.mul import Mul
 from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
+from codegen.ops.softmax import Softmax
+from codegen.ops.sub import Sub
 
 OPS: tuple[type[Op], ...] = (
     Add,
+    Argmax,
     AveragePool,
+    Constant,
     Conv2d,
     ConvTranspose,
     Dense,
@@ -32,10 +40,14 @@ OPS: tuple[type[Op], ...] = (
     GlobalPool,
     GroupedConv,
     InnerAveragePool,
+    Lookup,
     MaxPool,
+    Mul,
     NormalisedDecision,
     PlainDecision,
     Pointwise,
+    Softmax,
+    Sub,
 )
 
 

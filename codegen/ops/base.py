@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from codegen.arith import INT8_MAX, INT8_MIN, Array, quantise_real, round_half_up
 from codegen.errors import HvError
@@ -142,7 +143,7 @@ class Op(ABC):
     """An operator. Subclasses are frozen dataclasses whose fields are the JSON fields."""
 
     kind: ClassVar[str]
-    input_count: ClassVar[int | None] = 1  # None: one or more
+    input_count: ClassVar[int | None] = 1  # None: one or more; 0: results are [1, ...]
     accumulator_inputs: ClassVar[int] = 0  # how many inputs, the first ones, are int32
     reads_image: ClassVar[bool] = False  # its kernel can take camera bytes
     is_alias: ClassVar[bool] = False  # its output is its input's bytes; no code runs
@@ -271,6 +272,11 @@ class Activation:
         return names.get(self.kind, f", clip [{self.lo}, {self.hi}]")
 
 
+def for_every_sample(values: Array, count: int) -> Array:
+    """[1, ...], the result of a layer that reads nothing -> [count, ...]."""
+    return array_namespace(values).broadcast_to(values, (count, *values.shape[1:]))
+
+
 def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
     """The one input as (height, width, channels), or an error."""
     if len(inputs[0]) != 3:
@@ -280,7 +286,7 @@ def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
 
 
 def _check_field(kind: str, name: str, value: Any, annotation: str) -> None:  # noqa: ANN401
-    """Fields are declared as int, Axis, Pair, Padding, Shape, Activation or a choice of texts."""
+    """Fields are int, Axis, Pair, Padding, Shape, Activation; the operator checks all others."""
     numbers = {"int": 1, "Axis": 1, "Pair": 2, "Padding": 4}.get(annotation)
     if annotation == "Shape":
         fits = isinstance(value, tuple) and all(type(part) is int for part in value)

@@ -12,7 +12,7 @@ from codegen.arith import (
     ACTIVATION_SPAN,
     MULTIPLIER_LIMIT,
     Array,
-    quantise_multiplier,
+    quantise_ratio,
     requantise,
 )
 from codegen.errors import HvError
@@ -39,11 +39,10 @@ def quantise_mean(request: QuantiseRequest, positions: int) -> Quantised:
     """Constants of a mean over `positions`; see mean_quantity for its scale."""
     source = request.input_quantities[0]
     quantity = mean_quantity(request)
-    ratio = source.scale / (quantity.scale * positions)
-    left_shift = least_left_shift(ratio)
+    multiplier, left_shift = quantise_ratio(source.scale / (quantity.scale * positions))
     constants = {
         "bias": -positions * source.zero_point,
-        "multiplier": int(quantise_multiplier(np.array(ratio), left_shift)),
+        "multiplier": multiplier,
         "left_shift": left_shift,
     }
     return Quantised(quantity=quantity, constants=constants, tensors={})

@@ -12,10 +12,20 @@ from codegen.emit import vector_image
 from codegen.nets import Architecture, QuantNet
 from hypernet.architectures import load_architecture
 from tests.c_host import SANITISERS, compiler, emitted, run
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL, extreme, quant_net
+from tests.networks import CONV_HEAD, DEPTHWISE_ALL, Json, extreme, quant_net, with_constants
+from tests.ops.harness import bench
 
 SOURCE = Path(__file__).parent / "c" / "checksum.c"
 SEED, STEP = 12345, 2654435769 % 100003
+_WITHOUT_WEIGHTS: tuple[Json, ...] = (
+    {"op": "constant", "inputs": [], "shape": [1, 5, 1]},
+    {"op": "lookup", "inputs": ["image"], "function": ["neg", ["x"]]},
+    {"op": "sub", "inputs": ["first", "case0"]},
+    {"op": "mul", "inputs": ["second", "case0"]},
+    {"op": "add", "inputs": ["case2", "case3"]},
+    {"op": "softmax", "inputs": ["case4"], "axis": 0},
+    {"op": "argmax", "inputs": ["case4"], "axis": 2},
+)
 TRACED = 64  # images whose every tensor is compared
 
 
@@ -69,6 +79,15 @@ def test_extreme_integers(tmp_path: Path) -> None:
         net = extreme(quant_net(Architecture.from_json(DEPTHWISE_ALL)), seed)
         (tmp_path / str(seed)).mkdir()
         _check(net, tmp_path / str(seed), count=500)
+
+
+def test_operators_without_weights(tmp_path: Path) -> None:
+    """Indices into tables, unsigned sums, broadcast indices."""
+    net = quant_net(bench((7, 5, 3), _WITHOUT_WEIGHTS))
+    shifted = with_constants(net, "case3", left_shift=15, multiplier=2**31 - 1)
+    for index, variant in enumerate((net, shifted)):
+        (tmp_path / str(index)).mkdir()
+        _check(variant, tmp_path / str(index), count=500)
 
 
 def test_the_shipped_architecture(tmp_path: Path) -> None:

@@ -19,6 +19,11 @@ from tests.ops.strategies import dilated_windows, enlarging_windows, meeting_win
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
 DECISIONS = ("plain_decision", "normalised_decision")
+BROADCAST: tuple[Json, ...] = (  # case0 [1, 1, C], case1 [H, W, 1], case2 [H, 1, C]: for pairs
+    {"op": "average_pool", "inputs": ["first"], "kernel": list(SHAPE[:2])},
+    {"op": "pointwise", "inputs": ["first"], "channels": 1},
+    {"op": "constant", "inputs": [], "shape": [SHAPE[0], 1, SHAPE[2]]},
+)
 Draw = Any  # hypothesis' draw function
 
 seeds = st.integers(0, 2**31)
@@ -56,17 +61,46 @@ def _grouped(draw: Draw, **fields: object) -> Json:
     }
 
 
+def _pair(draw: Draw) -> Json:
+    """Operands of one shape, or one of BROADCAST."""
+    pairs = (
+        ["first", "second"], ["first", "first"],
+        ["case0", "second"], ["second", "case1"], ["first", "case2"],
+    )  # fmt: skip
+    activation = draw(st.sampled_from(ACTIVATIONS[:-1]))  # no PReLU
+    return {"inputs": draw(st.sampled_from(pairs)), "activation": activation}
+
+
+def _along_axis(draw: Draw) -> Json:
+    source, rank = draw(st.sampled_from((("first", 3), ("second", 3), ("vector", 1))))
+    return {"inputs": [source], "axis": draw(st.integers(0, rank - 1))}
+
+
 def _channels(draw: Draw) -> int:
     return int(draw(st.integers(1, 5)))
 
 
+_X = ["x"]
+_FUNCTIONS: tuple[Any, ...] = (
+    _X,
+    ["gelu", _X],
+    ["mul", _X, ["sigmoid", _X]],
+    ["clip", ["add", ["mul", _X, -0.5], 0.25], -1, 0.75],
+    ["tanh", ["abs", _X]],
+)
+
 # fmt: off
 CASES: dict[str, Callable[[Draw], Json]] = {
-    "add": lambda draw: {
-        "inputs": draw(st.sampled_from((["first", "second"], ["first", "first"]))),
-        "activation": draw(st.sampled_from(ACTIVATIONS[:-1])),  # an add takes no PReLU
+    "add": lambda draw: _pair(draw),
+    "argmax": lambda draw: {
+        **_along_axis(draw),
+        "ties": draw(st.sampled_from(("first", "last"))),
     },
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
+    "constant": lambda draw: {
+        "inputs": [],
+        "shape": draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)),
+    },
     "conv2d": lambda draw: _weighted(draw, channels=_channels(draw), **_window(draw)),
     "conv_transpose": lambda draw: _grouped(draw, **draw(enlarging_windows(SHAPE))),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},
@@ -80,8 +114,15 @@ CASES: dict[str, Callable[[Draw], Json]] = {
         "counted": [draw(st.integers(0, 2)) for _ in range(4)],
         **_window(draw),
     },
+    "lookup": lambda draw: {
+        "inputs": [draw(st.sampled_from(("image", "first", "vector")))],
+        "function": draw(st.sampled_from(_FUNCTIONS)),
+    },
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
+    "mul": lambda draw: _pair(draw),
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
+    "softmax": lambda draw: _along_axis(draw),
+    "sub": lambda draw: _pair(draw),
 }
 # fmt: on
 
@@ -90,7 +131,7 @@ CASES: dict[str, Callable[[Draw], Json]] = {
 def architectures(draw: Draw) -> Architecture:
     """A bench with two cases of every operator, and one of the decisions."""
     cases = [{"op": kind, **case(draw)} for kind, case in CASES.items() for _ in range(2)]
-    return bench(SHAPE, cases, decision=draw(st.sampled_from(DECISIONS)))
+    return bench(SHAPE, [*BROADCAST, *cases], decision=draw(st.sampled_from(DECISIONS)))
 
 
 def run_model(model: onnx.ModelProto, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -26,9 +26,9 @@ pytest.importorskip("onnxruntime", reason="pip install 'hvcodegen[witness]'")
 
 # Everything that may appear. Whatever computes with real numbers is missing on purpose.
 INTEGER_OPERATORS = {
-    "Add", "And", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Flatten", "Greater",
-    "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceSum", "Reshape", "Slice",
-    "Sub", "Transpose", "Unsqueeze", "Where",
+    "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Expand", "Flatten",
+    "Gather", "Greater", "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceMax",
+    "ReduceSum", "Reshape", "Shape", "Slice", "Sub", "Transpose", "Unsqueeze", "Where",
 }  # fmt: skip
 INTEGERS = {
     TensorProto.BOOL,
@@ -74,14 +74,15 @@ def test_small_networks_give_the_bits_of_the_reference(network: Json, seed: int)
 
 @pytest.mark.parametrize("left_shift", [1, 3, 7])
 def test_left_shifts(left_shift: int) -> None:
-    """Of layers with weights, with and without PReLU, and of means."""
+    """Of layers with weights, with and without PReLU, of means and of products."""
     layers: list[Json] = [
         {"op": "pointwise", "inputs": ["first"], "channels": 2, "activation": {"kind": "prelu"}},
         {"op": "conv2d", "inputs": ["image"], "channels": 2, "kernel": [2, 2]},
         {"op": "global_pool", "inputs": ["first"]},
+        {"op": "mul", "inputs": ["first", "second"]},
     ]
     net = quant_net(bench((3, 3, 2), layers))
-    for name in ("case0", "case1", "case2"):
+    for name in ("case0", "case1", "case2", "case3"):
         net = with_constants(net, name, left_shift=left_shift)
     check_same_bits(net, seed=left_shift)
     check_same_bits(extreme(net, left_shift), seed=left_shift)

@@ -36,14 +36,15 @@ def _variables(name: str) -> set[str]:
 
 
 def _used_macros(tree: nodes.Template, node: nodes.Node) -> set[str]:
-    """What the macros that are imported need from the context, their arguments aside."""
+    """What the macros that are imported need from the context, their own names aside."""
     names = {n if isinstance(n, str) else n[0] for n in getattr(node, "names", [])}
     needed: set[str] = set()
     for macro in tree.find_all(nodes.Macro):
         if macro.name in names:
-            arguments = {argument.name for argument in macro.args}
-            read = {n.name for n in macro.find_all(nodes.Name) if n.ctx == "load"}
-            needed |= read - arguments
+            found = list(macro.find_all(nodes.Name))
+            own = {argument.name for argument in macro.args} | {"loop", "caller"}
+            own |= {name.name for name in found if name.ctx == "store"}
+            needed |= {name.name for name in found if name.ctx == "load"} - own
     return needed
 
 

@@ -10,6 +10,7 @@ import torch
 from harness import Json, Shape3, bench, check_bench, check_everywhere, check_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pair_cases import pair_benches
 from strategies import benches, compiled, seeds
 
 from codegen.errors import GateBreach, HvError
@@ -36,8 +37,16 @@ def test_same_bits_everywhere(cases: tuple[Shape3, list[Json]], seed: int) -> No
     check_bench(bench(*cases), seed)
 
 
+@compiled
+@given(pair_benches("add"), seeds)
+def test_same_bits_everywhere_when_it_broadcasts(
+    cases: tuple[Shape3, list[Json]], seed: int
+) -> None:
+    check_bench(bench(*cases), seed)
+
+
 @settings(max_examples=15)
-@given(benches(_case), seeds)
+@given(st.one_of(benches(_case), pair_benches("add")), seeds)
 def test_one_rounding_from_real_numbers(cases: tuple[Shape3, list[Json]], seed: int) -> None:
     check_step(bench(*cases), seed)
 
@@ -86,7 +95,7 @@ def test_real_numbers_match_torch() -> None:
 
 
 def test_impossible_sums_are_refused() -> None:
-    with pytest.raises(HvError, match="two equal shapes"):
+    with pytest.raises(HvError, match="two shapes of equal rank"):
         bench((3, 3, 2), [{"op": "add", "inputs": ["first", "vector"]}])
     with pytest.raises(HvError, match="cannot carry a PReLU"):
         Add(activation=Activation(kind="prelu"))

@@ -112,6 +112,13 @@ CASES: tuple[Json, ...] = (
         "padding": [4, 0, 1, 2],
         "activation": PRELU,
     },
+    {"op": "average_pool", "inputs": ["first"], "kernel": [7, 5]},
+    {"op": "sub", "inputs": ["second", "case17"], "activation": CLIP},
+    {"op": "mul", "inputs": ["case17", "second"]},
+    {"op": "argmax", "inputs": ["second"], "axis": 1, "ties": "last"},
+    {"op": "constant", "inputs": [], "shape": [3, 2, 1, 2]},
+    {"op": "softmax", "inputs": ["second"], "axis": 1},
+    {"op": "lookup", "inputs": ["second"], "function": ["gelu", ["x"]]},
 )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from codegen.export.exporter import Exporter
 from codegen.export.ops import (
     add,
+    argmax,
     average_pool,
+    constant,
     conv2d,
     conv_transpose,
     dense,
@@ -15,15 +17,21 @@ from codegen.export.ops import (
     global_pool,
     grouped_conv,
     inner_average_pool,
+    lookup,
     max_pool,
+    mul,
     normalised_decision,
     plain_decision,
     pointwise,
+    softmax,
+    sub,
 )
 
 EXPORTERS: tuple[Exporter, ...] = (
     add.EXPORTER,
+    argmax.EXPORTER,
     average_pool.EXPORTER,
+    constant.EXPORTER,
     conv2d.EXPORTER,
     conv_transpose.EXPORTER,
     dense.EXPORTER,
@@ -33,10 +41,14 @@ EXPORTERS: tuple[Exporter, ...] = (
     global_pool.EXPORTER,
     grouped_conv.EXPORTER,
     inner_average_pool.EXPORTER,
+    lookup.EXPORTER,
     max_pool.EXPORTER,
+    mul.EXPORTER,
     normalised_decision.EXPORTER,
     plain_decision.EXPORTER,
     pointwise.EXPORTER,
+    softmax.EXPORTER,
+    sub.EXPORTER,
 )
 
 
