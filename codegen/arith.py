@@ -119,6 +119,14 @@ def quantise_multiplier(ratio: np.ndarray, left_shift: int) -> np.ndarray:
     return round_half_up(np.asarray(ratio, np.float64) * 2.0 ** (FRACTION_BITS - left_shift))
 
 
+def fitting_left_shift(ratio: float) -> int:
+    """The smallest left shift with which the multiplier of a ratio of scales is below 2**31."""
+    left_shift = 0
+    while quantise_multiplier(np.array(ratio), left_shift) >= MULTIPLIER_LIMIT:
+        left_shift += 1
+    return left_shift
+
+
 def quantise_real(real: float, scale: float, zero_point: int) -> int:
     """The int8 nearest to a real number, clamped."""
     q = math.floor(real / scale + 0.5) + zero_point

@@ -256,9 +256,9 @@ def _ranges(
             channels = weight.shape[layer.op.channel_axis]
             gain = math.sqrt(float((weight**2).sum()) / channels)
         inputs = [rms[name] for name in layer.inputs]
-        out = gain * (math.hypot(*inputs) if layer.op.kind == "add" else inputs[0])
+        out = gain * (math.hypot(*inputs) if layer.op.kind == "add" else max(inputs))
         rms[layer.name] = out
-        if layer.op.kind == "add" or (
+        if layer.op.kind in ("add", "concat") or (
             isinstance(layer.op, MacOp) and layer.op.output_dtype == "int8"
         ):
             ranges[layer.name] = (-2.0 * out, 3.0 * out)

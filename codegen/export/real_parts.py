@@ -35,6 +35,11 @@ def channels_first(shape: Shape) -> Shape:
     return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
 
 
+def real_axis(axis: int, rank: int) -> int:
+    """Where a house tensor's axis lies in the batched real-valued tensor of that rank."""
+    return CHANNELS_FIRST.index(axis + 1) if rank == 3 else axis + 1
+
+
 def house_order(graph: Builder, layer: RealLayer, index: int = 0) -> str:
     """An input of the layer with its axes in the house's order: an image is turned channels last.
 

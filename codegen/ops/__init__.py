@@ -6,6 +6,7 @@ from codegen.errors import HvError
 from codegen.ops.add import Add
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
+from codegen.ops.concat import Concat
 from codegen.ops.conv2d import Conv2d
 from codegen.ops.dense import Dense
 from codegen.ops.depthwise import Depthwise
@@ -19,6 +20,7 @@ from codegen.ops.pointwise import Pointwise
 OPS: tuple[type[Op], ...] = (
     Add,
     AveragePool,
+    Concat,
     Conv2d,
     Dense,
     Depthwise,

@@ -54,6 +54,10 @@ CASES: dict[str, Callable[[Draw], Json]] = {
         "activation": draw(st.sampled_from(ACTIVATIONS[:-1])),  # an add takes no PReLU
     },
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
+    "concat": lambda draw: {
+        "inputs": draw(st.lists(st.sampled_from(("first", "second")), min_size=1, max_size=3)),
+        "axis": draw(st.integers(0, 2)),
+    },
     "conv2d": lambda draw: _weighted(draw, channels=_channels(draw), **_window(draw)),
     "dense": lambda draw: {**_weighted(draw, channels=_channels(draw)), "inputs": ["vector"]},
     "depthwise": lambda draw: _weighted(draw, **_window(draw)),

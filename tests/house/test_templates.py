@@ -36,14 +36,13 @@ def _variables(name: str) -> set[str]:
 
 
 def _used_macros(tree: nodes.Template, node: nodes.Node) -> set[str]:
-    """What the macros that are imported need from the context, their arguments aside."""
+    """What the macros that are imported need from the context, not from themselves."""
     names = {n if isinstance(n, str) else n[0] for n in getattr(node, "names", [])}
     needed: set[str] = set()
     for macro in tree.find_all(nodes.Macro):
         if macro.name in names:
-            arguments = {argument.name for argument in macro.args}
-            read = {n.name for n in macro.find_all(nodes.Name) if n.ctx == "load"}
-            needed |= read - arguments
+            alone = nodes.Template([macro], lineno=1).set_environment(environment())
+            needed |= meta.find_undeclared_variables(alone)
     return needed
 
 

@@ -54,6 +54,7 @@ CASES: tuple[Json, ...] = (
     {"op": "pointwise", "inputs": ["second"], "channels": 7, "activation": {"kind": "relu6"}},
     {"op": "dense", "inputs": ["vector"], "channels": 5, "activation": PRELU},
     {"op": "add", "inputs": ["first", "second"], "activation": {"kind": "relu"}},
+    {"op": "concat", "inputs": ["first", "second", "first"], "axis": 2},
     {
         "op": "max_pool",
         "inputs": ["second"],

@@ -6,6 +6,7 @@ from codegen.export.exporter import Exporter
 from codegen.export.ops import (
     add,
     average_pool,
+    concat,
     conv2d,
     dense,
     depthwise,
@@ -20,6 +21,7 @@ from codegen.export.ops import (
 EXPORTERS: tuple[Exporter, ...] = (
     add.EXPORTER,
     average_pool.EXPORTER,
+    concat.EXPORTER,
     conv2d.EXPORTER,
     dense.EXPORTER,
     depthwise.EXPORTER,
