@@ -16,6 +16,7 @@ from codegen.ops.max_pool import MaxPool
 from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
+from codegen.ops.reshape import Reshape
 
 OPS: tuple[type[Op], ...] = (
     Add,
@@ -30,6 +31,7 @@ OPS: tuple[type[Op], ...] = (
     NormalisedDecision,
     PlainDecision,
     Pointwise,
+    Reshape,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
 from tests.networks import CONV_HEAD, DEPTHWISE_ALL
 from tests.ops.harness import ACTIVATIONS, Json, bench
+from tests.ops.strategies import factorised
 
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
@@ -65,6 +67,10 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
+    "reshape": lambda draw: {
+        "inputs": [draw(st.sampled_from(("second", "vector")))],
+        "shape": list(draw(factorised(math.prod(SHAPE)))),
+    },
 }
 # fmt: on
 

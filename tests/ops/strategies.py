@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness import ACTIVATIONS, Json, Shape3
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+
+from tests.ops.harness import ACTIVATIONS, Json, Shape3
 
 Sources = tuple[str, ...]
 
@@ -30,6 +31,19 @@ def windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401 - hypothesis' dra
         "stride": [stride_y, stride_x],
         "padding": [top, left, bottom, right],
     }
+
+
+@st.composite
+def factorised(draw: Any, elements: int) -> tuple[int, ...]:  # noqa: ANN401
+    """A shape of one to five axes with so many elements."""
+    shape = [1] * draw(st.integers(1, 5))
+    rest, factor = elements, 2
+    while rest > 1:
+        while rest % factor:
+            factor += 1
+        shape[draw(st.integers(0, len(shape) - 1))] *= factor
+        rest //= factor
+    return tuple(shape)
 
 
 def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401

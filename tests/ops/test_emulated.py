@@ -65,6 +65,7 @@ CASES: tuple[Json, ...] = (
     {"op": "average_pool", "inputs": ["second"], "kernel": [2, 3], "padding": [1, 0, 0, 2]},
     {"op": "global_pool", "inputs": ["second"]},
     {"op": "flatten", "inputs": ["second"]},
+    {"op": "reshape", "inputs": ["second"], "shape": [5, 3, 1, 7]},
 )
 
 

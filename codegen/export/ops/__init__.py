@@ -16,6 +16,7 @@ from codegen.export.ops import (
     normalised_decision,
     plain_decision,
     pointwise,
+    reshape,
 )
 
 EXPORTERS: tuple[Exporter, ...] = (
@@ -31,6 +32,7 @@ EXPORTERS: tuple[Exporter, ...] = (
     normalised_decision.EXPORTER,
     plain_decision.EXPORTER,
     pointwise.EXPORTER,
+    reshape.EXPORTER,
 )
 
 
