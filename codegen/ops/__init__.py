@@ -17,6 +17,8 @@ from codegen.ops.normalised_decision import NormalisedDecision
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
 from codegen.ops.reshape import Reshape
+from codegen.ops.slice import Slice
+from codegen.ops.transpose import Transpose
 
 OPS: tuple[type[Op], ...] = (
     Add,
@@ -32,6 +34,8 @@ OPS: tuple[type[Op], ...] = (
     PlainDecision,
     Pointwise,
     Reshape,
+    Slice,
+    Transpose,
 )
 
 

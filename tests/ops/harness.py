@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,23 @@ def check_everywhere(nets: Sequence[QuantNet], seed: int, count: int = 12) -> No
         assert_same(
             expected[net.layers[-1].name], simulator.run(batch), f"host C, run, seed {seed}"
         )
+
+
+def check_moves(
+    arch: Architecture, seed: int, expected: Callable[[QuantLayer, np.ndarray], np.ndarray]
+) -> None:
+    """Each case moves its input as `expected` does, in integers and in reals; the scale stays."""
+    net = quant_net(arch, shared_seed=seed, person_seed=seed, threshold=_threshold(arch))
+    outputs = reference.run(net, images(arch, 4, seed))
+    for layer in net.layers:
+        if not layer.name.startswith("case"):
+            continue
+        source = outputs[layer.inputs[0]]
+        moved = expected(layer, source)
+        assert_same(moved, outputs[layer.name], f"layer {layer.name} ({layer.op}), seed {seed}")
+        real = layer.op.float_forward({}, (torch.from_numpy(source).double(),))
+        np.testing.assert_array_equal(real.numpy(), moved)
+        assert layer.quantity == layer.input_quantities[0]
 
 
 def assert_same(expected: np.ndarray, actual: np.ndarray, where: str) -> None:

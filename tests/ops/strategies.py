@@ -46,6 +46,20 @@ def factorised(draw: Any, elements: int) -> tuple[int, ...]:  # noqa: ANN401
     return tuple(shape)
 
 
+@st.composite
+def slices(draw: Any, shape: tuple[int, ...]) -> Json:  # noqa: ANN401
+    """start, size and step along every axis, forwards and backwards, never outside."""
+    starts, sizes, steps = [], [], []
+    for extent in shape:
+        start = draw(st.integers(0, extent - 1))
+        step = draw(st.sampled_from((1, 1, 2, 3, -1, -2, -4)))
+        room = (extent - 1 - start if step > 0 else start) // abs(step)
+        starts.append(start)
+        sizes.append(draw(st.integers(1, room + 1)))
+        steps.append(step)
+    return {"start": starts, "size": sizes, "step": steps}
+
+
 def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401
     kernel = draw(st.integers(1, 5))
     before = draw(st.integers(0, kernel - 1))

@@ -66,6 +66,14 @@ CASES: tuple[Json, ...] = (
     {"op": "global_pool", "inputs": ["second"]},
     {"op": "flatten", "inputs": ["second"]},
     {"op": "reshape", "inputs": ["second"], "shape": [5, 3, 1, 7]},
+    {"op": "transpose", "inputs": ["second"], "axes": [2, 1, 0]},
+    {
+        "op": "slice",
+        "inputs": ["second"],
+        "start": [6, 1, 2],
+        "size": [3, 4, 3],
+        "step": [-3, 1, -1],
+    },
 )
 
 

@@ -17,6 +17,8 @@ from codegen.export.ops import (
     plain_decision,
     pointwise,
     reshape,
+    slice,
+    transpose,
 )
 
 EXPORTERS: tuple[Exporter, ...] = (
@@ -33,6 +35,8 @@ EXPORTERS: tuple[Exporter, ...] = (
     plain_decision.EXPORTER,
     pointwise.EXPORTER,
     reshape.EXPORTER,
+    slice.EXPORTER,
+    transpose.EXPORTER,
 )
 
 
