@@ -14,6 +14,7 @@ from codegen.ops.flatten import Flatten
 from codegen.ops.global_pool import GlobalPool
 from codegen.ops.max_pool import MaxPool
 from codegen.ops.normalised_decision import NormalisedDecision
+from codegen.ops.pad import Pad
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
 from codegen.ops.reshape import Reshape
@@ -31,6 +32,7 @@ OPS: tuple[type[Op], ...] = (
     GlobalPool,
     MaxPool,
     NormalisedDecision,
+    Pad,
     PlainDecision,
     Pointwise,
     Reshape,

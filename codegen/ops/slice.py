@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from array_api_compat import array_namespace
-
 from codegen.arith import Array
 from codegen.errors import HvError
 from codegen.ops.base import (
@@ -18,6 +16,7 @@ from codegen.ops.base import (
     Shape,
     shape_text,
 )
+from codegen.ops.gather import take
 from codegen.ops.loops import MoveContext, Walk, move_context, strides
 
 if TYPE_CHECKING:
@@ -103,7 +102,6 @@ class Slice(Op):
 
     def _take(self, x: Array) -> Array:
         """PyTorch knows no negative steps: every axis is gathered."""
-        xp = array_namespace(x)
         for axis, indices in enumerate(self.indices()):
-            x = xp.take(x, xp.asarray(list(indices), dtype=xp.int64), axis=axis + 1)
+            x = take(x, indices, axis)
         return x

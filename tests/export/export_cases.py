@@ -15,7 +15,7 @@ from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
 from tests.networks import CONV_HEAD, DEPTHWISE_ALL
 from tests.ops.harness import ACTIVATIONS, Json, bench
-from tests.ops.strategies import factorised, slices
+from tests.ops.strategies import factorised, pads, slices
 
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
@@ -66,6 +66,10 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "flatten": lambda draw: {"inputs": [draw(st.sampled_from(("second", "vector")))]},
     "global_pool": lambda draw: {"inputs": [draw(st.sampled_from(("first", "second")))]},
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
+    "pad": lambda draw: {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        **draw(pads(SHAPE)),
+    },
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
     "reshape": lambda draw: {
         "inputs": [draw(st.sampled_from(("second", "vector")))],

@@ -60,6 +60,18 @@ def slices(draw: Any, shape: tuple[int, ...]) -> Json:  # noqa: ANN401
     return {"start": starts, "size": sizes, "step": steps}
 
 
+@st.composite
+def pads(draw: Any, shape: tuple[int, ...]) -> Json:  # noqa: ANN401
+    """Every mode; each side padded on its own, or not at all."""
+    mode = draw(st.sampled_from(("constant", "reflect", "edge")))
+    sides = [
+        [draw(st.integers(0, min(3, extent - 1) if mode == "reflect" else 3)) for extent in shape]
+        for _ in range(2)
+    ]
+    value = draw(st.sampled_from((0.0, -0.37, 1.5, 1e30, -1e30))) if mode == "constant" else 0.0
+    return {"before": sides[0], "after": sides[1], "mode": mode, "value": value}
+
+
 def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401
     kernel = draw(st.integers(1, 5))
     before = draw(st.integers(0, kernel - 1))

@@ -67,6 +67,16 @@ CASES: tuple[Json, ...] = (
     {"op": "flatten", "inputs": ["second"]},
     {"op": "reshape", "inputs": ["second"], "shape": [5, 3, 1, 7]},
     {"op": "transpose", "inputs": ["second"], "axes": [2, 1, 0]},
+    {"op": "pad", "inputs": ["second"], "mode": "edge", "before": [0, 2, 1], "after": [3, 0, 1]},
+    {"op": "pad", "inputs": ["first"], "mode": "reflect", "before": [6, 0, 1], "after": [2, 3, 0]},
+    {
+        "op": "pad",
+        "inputs": ["second"],
+        "mode": "constant",
+        "before": [1, 0, 0],
+        "after": [2, 1, 0],
+        "value": -0.25,
+    },
     {
         "op": "slice",
         "inputs": ["second"],
