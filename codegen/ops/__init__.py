@@ -18,6 +18,7 @@ from codegen.ops.pad import Pad
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
 from codegen.ops.reshape import Reshape
+from codegen.ops.resize import Resize
 from codegen.ops.slice import Slice
 from codegen.ops.transpose import Transpose
 
@@ -36,6 +37,7 @@ OPS: tuple[type[Op], ...] = (
     PlainDecision,
     Pointwise,
     Reshape,
+    Resize,
     Slice,
     Transpose,
 )

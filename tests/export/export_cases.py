@@ -15,7 +15,7 @@ from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
 from tests.networks import CONV_HEAD, DEPTHWISE_ALL
 from tests.ops.harness import ACTIVATIONS, Json, bench
-from tests.ops.strategies import factorised, pads, slices
+from tests.ops.strategies import factorised, pads, resizes, slices
 
 SHAPE = (6, 5, 3)
 NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
@@ -74,6 +74,10 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     "reshape": lambda draw: {
         "inputs": [draw(st.sampled_from(("second", "vector")))],
         "shape": list(draw(factorised(math.prod(SHAPE)))),
+    },
+    "resize": lambda draw: {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        **draw(resizes(SHAPE)),
     },
     "slice": lambda draw: {
         "inputs": [draw(st.sampled_from(("first", "second")))],

@@ -26,9 +26,9 @@ pytest.importorskip("onnxruntime", reason="pip install 'hvcodegen[witness]'")
 
 # Everything that may appear. Whatever computes with real numbers is missing on purpose.
 INTEGER_OPERATORS = {
-    "Add", "And", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Flatten", "Greater",
-    "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceSum", "Reshape", "Slice",
-    "Sub", "Transpose", "Where",
+    "Add", "And", "Cast", "Clip", "Concat", "ConvInteger", "Div", "Flatten", "Gather",
+    "Greater", "GreaterOrEqual", "MatMulInteger", "MaxPool", "Mul", "Pad", "ReduceSum",
+    "Reshape", "Slice", "Sub", "Transpose", "Where",
 }  # fmt: skip
 INTEGERS = {
     TensorProto.BOOL,

@@ -72,6 +72,15 @@ def pads(draw: Any, shape: tuple[int, ...]) -> Json:  # noqa: ANN401
     return {"before": sides[0], "after": sides[1], "mode": mode, "value": value}
 
 
+@st.composite
+def resizes(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    """Rows and columns in any order, repeated or left out."""
+    rows, columns = (
+        draw(st.lists(st.integers(0, extent - 1), min_size=1, max_size=9)) for extent in shape[:2]
+    )
+    return {"rows": rows, "columns": columns}
+
+
 def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401
     kernel = draw(st.integers(1, 5))
     before = draw(st.integers(0, kernel - 1))

@@ -77,6 +77,7 @@ CASES: tuple[Json, ...] = (
         "after": [2, 1, 0],
         "value": -0.25,
     },
+    {"op": "resize", "inputs": ["second"], "rows": [0, 0, 6, 3, 3], "columns": [4, 1, 1, 0, 2, 2]},
     {
         "op": "slice",
         "inputs": ["second"],

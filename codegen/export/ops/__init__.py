@@ -18,6 +18,7 @@ from codegen.export.ops import (
     plain_decision,
     pointwise,
     reshape,
+    resize,
     slice,
     transpose,
 )
@@ -37,6 +38,7 @@ EXPORTERS: tuple[Exporter, ...] = (
     plain_decision.EXPORTER,
     pointwise.EXPORTER,
     reshape.EXPORTER,
+    resize.EXPORTER,
     slice.EXPORTER,
     transpose.EXPORTER,
 )
