@@ -118,6 +118,63 @@ DEPTHWISE_ALL: Json = {
 }
 
 
+MOVES: Json = {
+    "name": "moves",
+    "image": {"height": 6, "width": 5, "channels": 3, "scale": IMAGE_SCALE},
+    "layers": [
+        {"name": "stem", "op": "pointwise", "inputs": ["image"], "channels": 3},
+        {
+            "name": "mirrored",
+            "op": "pad",
+            "inputs": ["stem"],
+            "before": [2, 1, 0],
+            "after": [0, 3, 1],
+            "mode": "reflect",
+        },
+        {
+            "name": "held",
+            "op": "pad",
+            "inputs": ["mirrored"],
+            "before": [1, 0, 0],
+            "after": [1, 2, 0],
+            "mode": "edge",
+        },
+        {
+            "name": "framed",
+            "op": "pad",
+            "inputs": ["held"],
+            "before": [1, 0, 0],
+            "after": [0, 2, 0],
+            "mode": "constant",
+            "value": -0.5,
+        },
+        {"name": "turned", "op": "transpose", "inputs": ["framed"], "axes": [1, 0, 2]},
+        {
+            "name": "thinned",
+            "op": "slice",
+            "inputs": ["turned"],
+            "start": [12, 1, 0],
+            "size": [4, 5, 3],
+            "step": [-3, 2, 1],
+        },
+        {
+            "name": "small",
+            "op": "resize",
+            "inputs": ["stem"],
+            "rows": [0, 2, 3, 5],
+            "columns": [4, 3, 2, 2, 0],
+        },
+        {"name": "mixed", "op": "pointwise", "inputs": ["small"], "channels": 2},
+        {"name": "joined", "op": "concat", "inputs": ["thinned", "mixed", "thinned"], "axis": 2},
+        {"name": "folded", "op": "reshape", "inputs": ["joined"], "shape": [10, 16]},
+        {"name": "features", "op": "flatten", "inputs": ["folded"]},
+        {"name": "head", "op": "dense", "inputs": ["features"], "channels": 1, "output": "int32"},
+        {"name": "decision", "op": "plain_decision", "inputs": ["head"]},
+    ],
+    "personal": ["head.*", "decision.*"],
+}
+
+
 def float_net(
     arch: Architecture,
     *,
@@ -161,6 +218,11 @@ def conv_head(person_seed: int = 2) -> QuantNet:
 def depthwise_all(person_seed: int = 2) -> QuantNet:
     """Everything is the person's: depthwise, pointwise, all pools, dense, plain decision."""
     return quant_net(Architecture.from_json(DEPTHWISE_ALL), person_seed=person_seed)
+
+
+def moves(person_seed: int = 2) -> QuantNet:
+    """Whatever moves bytes: pads, transpose, slice, resize, concat, reshape, plain decision."""
+    return quant_net(Architecture.from_json(MOVES), person_seed=person_seed)
 
 
 def is_personal(arch: Architecture, float_tensor: str) -> bool:

@@ -15,9 +15,9 @@ from codegen.nets import QuantNet
 from codegen.resources import resource
 from codegen.targets import TARGETS, Target
 from tests.c_host import HERE, WARNINGS, compiler, emitted, program, run
-from tests.networks import conv_head, depthwise_all
+from tests.networks import conv_head, depthwise_all, moves
 
-MAKERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all)
+MAKERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all, moves)
 CONTRACT = Path(__file__).parent / "c" / "contract.c"
 KNOWN_ANSWER = Path(__file__).parent / "c" / "known_answer.c"
 LEVELS = ("-O0", "-O2", "-O3", "-Os")

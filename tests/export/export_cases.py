@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL
+from tests.networks import CONV_HEAD, DEPTHWISE_ALL, MOVES
 from tests.ops.harness import ACTIVATIONS, Json, bench
 from tests.ops.strategies import factorised, pads, resizes, slices
 
 SHAPE = (6, 5, 3)
-NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
+NETWORKS = (CONV_HEAD, DEPTHWISE_ALL, MOVES)
 DECISIONS = ("plain_decision", "normalised_decision")
 Draw = Any  # hypothesis' draw function
 
