@@ -10,136 +10,16 @@ import dataclasses
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from codegen.nets import IMAGE, Architecture, FloatNet, QuantNet
 from codegen.ops.mac import MacOp
 from codegen.quantise import quantise
+from tests.architectures import CONV_HEAD, DEPTHWISE_ALL, IMAGE_SCALE, MOVES, TWO_INPUTS
 
-Json = dict[str, Any]
-
-IMAGE_SCALE = 1 / 64
-_OBSERVED = ("add", "lookup", "mul", "sub")  # without weights, with a scale of their own
+_OBSERVED = ("add", "concat", "lookup", "mul", "sub")  # without weights, with a scale of their own
 _IMAGE_RMS = 128 / math.sqrt(3) * IMAGE_SCALE  # of uniformly distributed bytes
-
-CONV_HEAD: Json = {
-    "name": "conv-head",
-    "image": {"height": 9, "width": 7, "channels": 3, "scale": IMAGE_SCALE},
-    "layers": [
-        {
-            "name": "conv0",
-            "op": "conv2d",
-            "inputs": ["image"],
-            "channels": 5,
-            "kernel": [3, 3],
-            "stride": [2, 2],
-            "padding": [1, 1, 1, 1],
-            "activation": {"kind": "prelu"},
-        },
-        {
-            "name": "conv1",
-            "op": "conv2d",
-            "inputs": ["conv0"],
-            "channels": 5,
-            "kernel": [3, 3],
-            "padding": [1, 1, 1, 1],
-            "activation": {"kind": "prelu"},
-        },
-        {"name": "sum", "op": "add", "inputs": ["conv0", "conv1"]},
-        {"name": "features", "op": "flatten", "inputs": ["sum"]},
-        {
-            "name": "head",
-            "op": "dense",
-            "inputs": ["features"],
-            "channels": 1,
-            "output": "int32",
-        },
-        {"name": "decision", "op": "normalised_decision", "inputs": ["head", "features"]},
-    ],
-    "personal": ["head.*", "decision.*"],
-}
-
-DEPTHWISE_ALL: Json = {
-    "name": "depthwise-all",
-    "image": {"height": 13, "width": 11, "channels": 3, "scale": IMAGE_SCALE},
-    "layers": [
-        {
-            "name": "stem",
-            "op": "pointwise",
-            "inputs": ["image"],
-            "channels": 6,
-            "activation": {"kind": "relu6"},
-        },
-        {
-            "name": "dw",
-            "op": "depthwise",
-            "inputs": ["stem"],
-            "kernel": [3, 2],
-            "stride": [1, 2],
-            "padding": [0, 1, 2, 0],
-            "activation": {"kind": "clip", "lo": -1.5, "hi": 2.5},
-        },
-        {
-            "name": "mixed",
-            "op": "pointwise",
-            "inputs": ["dw"],
-            "channels": 7,
-            "activation": {"kind": "relu"},
-        },
-        {
-            "name": "largest",
-            "op": "max_pool",
-            "inputs": ["mixed"],
-            "kernel": [3, 3],
-            "stride": [2, 2],
-            "padding": [1, 1, 1, 1],
-        },
-        {
-            "name": "mean",
-            "op": "average_pool",
-            "inputs": ["largest"],
-            "kernel": [2, 2],
-            "stride": [2, 1],
-            "padding": [0, 0, 1, 0],
-        },
-        {"name": "pooled", "op": "global_pool", "inputs": ["mean"]},
-        {
-            "name": "hidden",
-            "op": "dense",
-            "inputs": ["pooled"],
-            "channels": 4,
-            "activation": {"kind": "prelu"},
-        },
-        {"name": "head", "op": "dense", "inputs": ["hidden"], "channels": 1, "output": "int32"},
-        {"name": "decision", "op": "plain_decision", "inputs": ["head"]},
-    ],
-    "personal": ["*"],
-}
-
-
-TWO_INPUTS: Json = {
-    "name": "two-inputs",
-    "inputs": [{"name": "picture", "shape": [6, 5, 2]}, {"name": "motion", "shape": [7]}],
-    "layers": [
-        {
-            "name": "conv",
-            "op": "conv2d",
-            "inputs": ["picture"],
-            "channels": 3,
-            "kernel": [3, 3],
-            "stride": [2, 1],
-            "activation": {"kind": "relu"},
-        },
-        {"name": "features", "op": "flatten", "inputs": ["conv"]},
-        {"name": "seen", "op": "dense", "inputs": ["features"], "channels": 4},
-        {"name": "felt", "op": "dense", "inputs": ["motion"], "channels": 4},
-        {"name": "both", "op": "add", "inputs": ["seen", "felt"]},
-        {"name": "exact", "op": "dense", "inputs": ["both"], "channels": 3, "output": "int32"},
-    ],
-    "outputs": ["both", "exact", "features"],
-}
 
 
 def float_net(
@@ -190,6 +70,11 @@ def depthwise_all(person_seed: int = 2) -> QuantNet:
 def two_inputs() -> QuantNet:
     """No verifier: an image-like input and a vector, three outputs, one of them int32."""
     return quant_net(Architecture.from_json(TWO_INPUTS))
+
+
+def moves(person_seed: int = 2) -> QuantNet:
+    """Whatever moves bytes: pads, transpose, slice, resize, concat, reshape, plain decision."""
+    return quant_net(Architecture.from_json(MOVES), person_seed=person_seed)
 
 
 def is_personal(arch: Architecture, float_tensor: str) -> bool:
@@ -318,7 +203,7 @@ def _spread(kind: str, inputs: Sequence[float]) -> float:
     """Root mean square of what an operator without weights makes of its inputs, roughly."""
     if kind == "mul":
         return math.prod(inputs)
-    return math.hypot(*inputs) if kind in ("add", "sub") else [*inputs, 1.0][0]
+    return math.hypot(*inputs) if kind in ("add", "sub") else max(inputs, default=1.0)
 
 
 def _extreme_tensors(

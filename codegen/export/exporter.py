@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from codegen.export.builder import Builder
 from codegen.ops.base import Op, QuantLayer, Shape
+
+OpKind = TypeVar("OpKind", bound=Op)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,13 @@ class RealLayer:
     output: str
     parameters: Mapping[str, str]
     numbers: Mapping[str, float]
+
+
+def op_of(layer: RealLayer | QuantLayer, kind: type[OpKind]) -> OpKind:
+    """The layer's operator as the kind that it is."""
+    if not isinstance(layer.op, kind):
+        raise TypeError(f"layer {layer.name} is {layer.op.kind}, not {kind.kind}")
+    return layer.op
 
 
 def unchanged(weight: np.ndarray) -> np.ndarray:

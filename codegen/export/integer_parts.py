@@ -194,25 +194,38 @@ def rescaled_sum(graph: Builder, layer: QuantLayer, kind: str) -> None:
 
 
 def requantise(graph: Builder, layer: QuantLayer, acc: str, multiplier: str) -> None:
-    """codegen.arith.requantise on int64: an int32 accumulator -> the layer's int8 output.
+    """An int32 accumulator -> the layer's int8 output, clamped to its own bounds."""
+    lo, hi = layer.constants.get("lo", INT8_MIN), layer.constants.get("hi", INT8_MAX)
+    requantise_to(
+        graph, layer.name, acc, multiplier, zero_point=layer.quantity.zero_point, lo=lo, hi=hi
+    )
+
+
+def requantise_to(
+    graph: Builder,
+    name: str,
+    acc: str,
+    multiplier: str,
+    *,
+    zero_point: int,
+    lo: int = INT8_MIN,
+    hi: int = INT8_MAX,
+) -> str:
+    """codegen.arith.requantise on int64: int32 `acc` -> int8 `name`; the left shift is in it.
 
     floor(p / 2**32) is Div(p + 2**62, 2**32) - 2**30: Div truncates, and nothing is negative there.
     """
-    name = layer.name
-    lo, hi = layer.constants.get("lo", INT8_MIN), layer.constants.get("hi", INT8_MAX)
     wide = graph.node("Cast", [acc], f"{name}/wide", to=element_type(np.int64))
     product = graph.node("Mul", [wide, multiplier], f"{name}/product")
     half = graph.constant("Q32/offset", int64(ROUND_HALF + (FLOOR_OFFSET << FRACTION_BITS)))
     raised = graph.node("Add", [product, half], f"{name}/raised_product")
     unit = graph.constant("Q32/divisor", int64(2**FRACTION_BITS))
     quotient = graph.node("Div", [raised, unit], f"{name}/quotient")
-    zero_point = graph.constant(
-        f"{name}/zero_point", int64(layer.quantity.zero_point - FLOOR_OFFSET)
-    )
-    moved = graph.node("Add", [quotient, zero_point], f"{name}/unclamped")
+    moved_zero = graph.constant(f"{name}/zero_point", int64(zero_point - FLOOR_OFFSET))
+    moved = graph.node("Add", [quotient, moved_zero], f"{name}/unclamped")
     bounds = [graph.constant(f"{name}/{end}", int64(v)) for end, v in (("lo", lo), ("hi", hi))]
     clamped = graph.node("Clip", [moved, *bounds], f"{name}/clamped")
-    graph.node("Cast", [clamped], name, to=element_type(np.int8))
+    return graph.node("Cast", [clamped], name, to=element_type(np.int8))
 
 
 def decide(graph: Builder, layer: QuantLayer, norm_squared: str, accepted: str, score: str) -> None:

@@ -37,8 +37,8 @@ def channels_first(shape: Shape) -> Shape:
 
 
 def real_axis(axis: int, rank: int) -> int:
-    """Where the real-valued graphs have an axis of a house tensor, which counts without batch."""
-    return {0: 2, 1: 3, 2: 1}[axis] if rank == 3 else axis + 1
+    """Where a house tensor's axis lies in the batched real-valued tensor of that rank."""
+    return CHANNELS_FIRST.index(axis + 1) if rank == 3 else axis + 1
 
 
 def house_order(graph: Builder, layer: RealLayer, index: int = 0) -> str:

@@ -7,6 +7,7 @@ from codegen.ops.add import Add
 from codegen.ops.argmax import Argmax
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
+from codegen.ops.concat import Concat
 from codegen.ops.constant import Constant
 from codegen.ops.conv2d import Conv2d
 from codegen.ops.conv_transpose import ConvTranspose
@@ -21,15 +22,21 @@ from codegen.ops.lookup import Lookup
 from codegen.ops.max_pool import MaxPool
 from codegen.ops.mul import Mul
 from codegen.ops.normalised_decision import NormalisedDecision
+from codegen.ops.pad import Pad
 from codegen.ops.plain_decision import PlainDecision
 from codegen.ops.pointwise import Pointwise
+from codegen.ops.reshape import Reshape
+from codegen.ops.resize import Resize
+from codegen.ops.slice import Slice
 from codegen.ops.softmax import Softmax
 from codegen.ops.sub import Sub
+from codegen.ops.transpose import Transpose
 
 OPS: tuple[type[Op], ...] = (
     Add,
     Argmax,
     AveragePool,
+    Concat,
     Constant,
     Conv2d,
     ConvTranspose,
@@ -44,10 +51,15 @@ OPS: tuple[type[Op], ...] = (
     MaxPool,
     Mul,
     NormalisedDecision,
+    Pad,
     PlainDecision,
     Pointwise,
+    Reshape,
+    Resize,
+    Slice,
     Softmax,
     Sub,
+    Transpose,
 )
 
 

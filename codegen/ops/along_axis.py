@@ -8,7 +8,7 @@ from typing import Any
 
 from codegen.errors import HvError
 from codegen.ops.base import Axis, KernelContext, Op, QuantLayer, Shape
-from codegen.ops.loops import Loop, index_text
+from codegen.ops.loops import Loop, nested_index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class AlongAxis(Op):
             "loops": (*outer, *inner),
             "length": length,
             "elements": before * length * behind,
-            "index": index_text((*outer, Loop(variable="k", extent=length), *inner)),
+            "index": nested_index((*outer, Loop(variable="k", extent=length), *inner)),
         }
 
     def describe_axis(self, layer: QuantLayer) -> str:

@@ -19,7 +19,7 @@ from codegen.ops.base import (
     QuantLayer,
     Shape,
 )
-from codegen.ops.loops import index_text
+from codegen.ops.loops import nested_index
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ class Argmax(AlongAxis):
             function=function,
             summary=f"argmax, {self.describe_axis(layer)}, the {self.ties} of equals",
             places=along["elements"] // along["length"],
-            place=index_text(along["loops"]),
+            place=nested_index(along["loops"]),
             wins=">" if self.ties == "first" else ">=",
             **along,
         )

@@ -285,6 +285,11 @@ def image_shape(inputs: tuple[Shape, ...], kind: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
+def shape_text(shape: Shape) -> str:
+    """For comments and reports: "4x4x3"."""
+    return "x".join(map(str, shape))
+
+
 def _check_field(kind: str, name: str, value: Any, annotation: str) -> None:  # noqa: ANN401
     """Fields are int, Axis, Pair, Padding, Shape, Activation; the operator checks all others."""
     numbers = {"int": 1, "Axis": 1, "Pair": 2, "Padding": 4}.get(annotation)

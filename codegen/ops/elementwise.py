@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from codegen.errors import HvError
 from codegen.ops.base import Activation, KernelContext, Op, QuantLayer, Shape
-from codegen.ops.loops import Loop, index_text, loop_variable
+from codegen.ops.loops import Loop, loop_variable, nested_index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +66,9 @@ class Elementwise(Op):
             "first_elements": math.prod(first),
             "second_elements": math.prod(second),
             "elements": math.prod(layer.output_shape),
-            "first_index": index_text([axis.loop for axis in axes if axis.first_moves]),
-            "second_index": index_text([axis.loop for axis in axes if axis.second_moves]),
-            "index": index_text([axis.loop for axis in axes]),
+            "first_index": nested_index([axis.loop for axis in axes if axis.first_moves]),
+            "second_index": nested_index([axis.loop for axis in axes if axis.second_moves]),
+            "index": nested_index([axis.loop for axis in axes]),
             "zero_point": layer.quantity.zero_point,
             "lo": layer.constants["lo"],
             "hi": layer.constants["hi"],

@@ -17,6 +17,7 @@ from codegen.ops.base import (
     QuantiseRequest,
     QuantLayer,
     Shape,
+    shape_text,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ class Flatten(Op):
         return FlattenContext(
             layer=layer.name,
             function=function,
-            summary=f"flatten, {'x'.join(map(str, layer.input_shapes[0]))} -> "
-            f"{layer.output_shape[0]}",
+            summary=f"flatten, {shape_text(layer.input_shapes[0])} -> {layer.output_shape[0]}",
             source=layer.inputs[0],
         )

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from codegen.arith import Array, quantise_multiplier
+from codegen.arith import Array, least_left_shift, quantise_multiplier
 from codegen.errors import HvError
 from codegen.ops.base import Op, Quantised, QuantiseRequest, QuantLayer, Shape, TensorSpec
 from codegen.ops.pooling import (
     SumContext,
     finish_sum,
-    least_left_shift,
     mean_breaches,
     mean_quantity,
     sum_context,
@@ -97,7 +96,7 @@ class InnerAveragePool(Window, Op):
         source, quantity = request.input_quantities[0], mean_quantity(request)
         found = np.unique(self.counts(request.input_shapes))
         ratios = source.scale / (quantity.scale * found)
-        left_shift = least_left_shift(float(ratios.max()))
+        left_shift = least_left_shift(ratios)
         multiplier = np.ones(self.taps + 1, np.int64)
         multiplier[found] = quantise_multiplier(ratios, left_shift)
         fits = multiplier.max() < 2**31

@@ -54,14 +54,6 @@ def mean_quantity(request: QuantiseRequest) -> Quantity:
     return request.output_quantity() if is_known else request.input_quantities[0]
 
 
-def least_left_shift(ratio: float) -> int:
-    """The smallest shift that leaves a ratio of scales a multiplier below 2**31."""
-    left_shift = 0
-    while ratio >= 0.5 * 2.0**left_shift:
-        left_shift += 1
-    return left_shift
-
-
 def mean_breaches(layer: QuantLayer, positions: int) -> list[HvError]:
     """The shifted sum of at most `positions` must fit int32, every multiplier the contract."""
     reach = ACTIVATION_SPAN * positions << layer.constants["left_shift"]

@@ -18,6 +18,7 @@ from codegen.nets import Architecture
 from codegen.quantise import quantise
 from codegen.store import User, save_user
 from tests import networks
+from tests.architectures import CONV_HEAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ def run(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def alice(store: Path) -> User:
     """A user with a small network of random weights."""
-    net = networks.float_net(Architecture.from_json(networks.CONV_HEAD))
+    net = networks.float_net(Architecture.from_json(CONV_HEAD))
     facts = {"checkpoint": "made", "encoder": "none", "photographs": 1, "gate": {"drift": 0.0}}
     user = User(name="alice", float_net=net, quant_net=quantise(net), facts=facts)
     save_user(store, user)

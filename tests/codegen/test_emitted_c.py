@@ -15,9 +15,9 @@ from codegen.nets import QuantNet
 from codegen.resources import resource
 from codegen.targets import TARGETS, Target
 from tests.c_host import HERE, WARNINGS, compiler, emitted, program, run
-from tests.networks import conv_head, depthwise_all, two_inputs
+from tests.networks import conv_head, depthwise_all, moves, two_inputs
 
-VERIFIERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all)
+VERIFIERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all, moves)
 MAKERS = (*VERIFIERS, two_inputs)
 NETWORK_CONTRACT = Path(__file__).parent / "c" / "network_contract.c"
 CONTRACT = Path(__file__).parent / "c" / "contract.c"

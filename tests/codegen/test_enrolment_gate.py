@@ -12,7 +12,8 @@ from codegen.enrolment_gate import check_enrolment, float_scores, integer_scores
 from codegen.errors import GateBreach
 from codegen.nets import Architecture, FloatNet
 from codegen.quantise import quantise
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL, float_net, images, with_constants, with_tensor
+from tests.architectures import CONV_HEAD, DEPTHWISE_ALL
+from tests.networks import float_net, images, with_constants, with_tensor
 
 
 def _conv() -> FloatNet:

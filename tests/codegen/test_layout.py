@@ -14,14 +14,8 @@ from codegen.layout import Layout, abi_hash, pack, person_layout, shared_layout,
 from codegen.nets import Architecture, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
-from tests.networks import (
-    CONV_HEAD,
-    conv_head,
-    depthwise_all,
-    float_net,
-    with_constants,
-    with_tensor,
-)
+from tests.architectures import CONV_HEAD
+from tests.networks import conv_head, depthwise_all, float_net, with_constants, with_tensor
 
 NETS = [conv_head(), depthwise_all()]
 

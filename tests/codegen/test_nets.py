@@ -9,7 +9,7 @@ import pytest
 
 from codegen.errors import GateBreach, HvError
 from codegen.nets import Architecture
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL, Json
+from tests.architectures import CONV_HEAD, DEPTHWISE_ALL, Json
 
 
 def _changed(**fields: Any) -> Json:  # noqa: ANN401

@@ -26,8 +26,9 @@ from host_tools.manifest import load_manifest
 from host_tools.run import run_trace
 from host_tools.simulator import Simulator
 from host_tools.toolchain import Purpose, choose
+from tests.architectures import TWO_INPUTS
 from tests.c_host import emitted
-from tests.networks import TWO_INPUTS, extreme, float_net, samples, two_inputs
+from tests.networks import extreme, float_net, samples, two_inputs
 from tests.ops.harness import assert_same
 
 

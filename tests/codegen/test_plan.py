@@ -15,10 +15,13 @@ from codegen.lower import lower
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.plan import ALIGNMENT_BYTES, MemoryPlan, check_plan, plan_memory
 from codegen.targets import find_target
-from tests.networks import IMAGE_SCALE, conv_head, depthwise_all, quant_net
+from tests.architectures import IMAGE_SCALE
+from tests.networks import conv_head, depthwise_all, quant_net
+from tests.ops.harness import check_everywhere
 
 Json = dict[str, Any]
 SIDE, CHANNELS = 4, 3
+SHAPE = [SIDE, SIDE, CHANNELS]
 
 
 @st.composite
@@ -31,7 +34,11 @@ def graphs(draw: Any) -> Architecture:  # noqa: ANN401
     vectors: list[str] = []
     for index in range(1, draw(st.integers(1, 12))):
         name = f"l{index}"
-        op = draw(st.sampled_from(("pointwise", "conv2d", "max_pool", "add", "flatten", "alias")))
+        op = draw(
+            st.sampled_from(
+                ("pointwise", "conv2d", "max_pool", "add", "flatten", "alias", "image", "join")
+            )
+        )
         source = draw(st.sampled_from(images))
         if op == "flatten" or (op == "alias" and not vectors):
             layers.append({"name": name, "op": "flatten", "inputs": [source]})
@@ -42,6 +49,15 @@ def graphs(draw: Any) -> Architecture:  # noqa: ANN401
                 {"name": name, "op": "flatten", "inputs": [draw(st.sampled_from(vectors))]}
             )
             vectors.append(name)
+            continue
+        if op == "image":  # an alias again, of a vector or of an image
+            source = draw(st.sampled_from(images + vectors))
+            layers.append({"name": name, "op": "reshape", "inputs": [source], "shape": SHAPE})
+            images.append(name)
+            continue
+        if op == "join":  # read by nobody; all that it reads must live until then
+            sources = draw(st.lists(st.sampled_from(images), min_size=1, max_size=4))
+            layers.append({"name": name, "op": "concat", "inputs": sources, "axis": 2})
             continue
         layers.append({"name": name, **_image_layer(op, source, draw(st.sampled_from(images)))})
         images.append(name)
@@ -141,6 +157,53 @@ def test_misaligned_and_outside_are_caught_together() -> None:
     negative = dataclasses.replace(plan.buffers[0], offset_bytes=-16)
     with pytest.raises(GateBreach, match="leaves the arena"):
         check_plan(_with_buffer(plan, 0, negative))
+
+
+def _aliases() -> QuantNet:
+    """l0 has four names, and is read under the first and the last after others came between."""
+    image = {"height": SIDE, "width": SIDE, "channels": CHANNELS, "scale": IMAGE_SCALE}
+    layers: list[Json] = [
+        {"name": "l0", "op": "pointwise", "inputs": ["image"], "channels": CHANNELS},
+        {"name": "flat", "op": "flatten", "inputs": ["l0"]},
+        {"name": "wide", "op": "reshape", "inputs": ["flat"], "shape": [SIDE * SIDE, CHANNELS]},
+        {"name": "again", "op": "reshape", "inputs": ["wide"], "shape": SHAPE},
+        {"name": "l1", **_image_layer("pointwise", "again", "")},
+        {"name": "l2", **_image_layer("conv2d", "l1", "")},
+        {"name": "l3", "op": "add", "inputs": ["l2", "l0"]},
+        {"name": "l4", **_image_layer("conv2d", "l3", "")},
+        {"name": "l5", "op": "add", "inputs": ["l4", "again"]},
+        {"name": "features", "op": "flatten", "inputs": ["l5"]},
+        {"name": "head", "op": "dense", "inputs": ["features"], "channels": 1, "output": "int32"},
+        {"name": "decision", "op": "plain_decision", "inputs": ["head"]},
+    ]
+    return quant_net(
+        Architecture.from_json(
+            {"name": "aliases", "image": image, "layers": layers, "personal": ["*"]}
+        )
+    )
+
+
+def test_a_chain_of_aliases_lives_until_its_last_name_is_read() -> None:
+    net = _aliases()
+    plan = plan_memory(net)
+    assert {plan.buffer_of[name] for name in ("flat", "wide", "again")} == {"l0"}
+    assert len({plan.offset(name) for name in ("l0", "flat", "wide", "again")}) == 1
+    names = [layer.name for layer in net.layers]
+    buffer = next(buffer for buffer in plan.buffers if buffer.name == "l0")
+    assert (buffer.first, buffer.last) == (0, names.index("l5"))
+    _simulate(net, plan)
+    check_everywhere((net,), seed=1)
+
+
+@pytest.mark.parametrize("intruder", ["l1", "l3", "l4"])
+def test_writing_over_an_alias_that_is_still_read_is_noticed(intruder: str) -> None:
+    """The simulation above can fail: each layer that comes between, put onto the chain's bytes."""
+    net = _aliases()
+    plan = plan_memory(net)
+    index = next(i for i, buffer in enumerate(plan.buffers) if buffer.name == intruder)
+    moved = dataclasses.replace(plan.buffers[index], offset_bytes=plan.offset("l0"))
+    with pytest.raises(AssertionError):
+        _simulate(net, _with_buffer(plan, index, moved))
 
 
 @pytest.mark.parametrize("make", [conv_head, depthwise_all])

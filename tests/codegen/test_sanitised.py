@@ -11,8 +11,9 @@ from codegen import reference
 from codegen.emit import vector_image
 from codegen.nets import Architecture, QuantNet
 from hypernet.architectures import load_architecture
+from tests.architectures import CONV_HEAD, DEPTHWISE_ALL, Json
 from tests.c_host import SANITISERS, compiler, emitted, run
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL, Json, extreme, quant_net, with_constants
+from tests.networks import extreme, quant_net, with_constants
 from tests.ops.harness import bench
 
 SOURCE = Path(__file__).parent / "c" / "checksum.c"

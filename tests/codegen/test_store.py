@@ -25,7 +25,8 @@ from codegen.store import (
     save_user,
 )
 from codegen.targets import find_target
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL, float_net
+from tests.architectures import CONV_HEAD, DEPTHWISE_ALL
+from tests.networks import float_net
 
 TARGET = find_target("cortex-m4")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,20 @@ from hypothesis import strategies as st
 
 from codegen.export.builder import model_bytes
 from codegen.nets import Architecture
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL
+from tests.architectures import CONV_HEAD, DEPTHWISE_ALL, MOVES
 from tests.ops.harness import ACTIVATIONS, Json, bench
-from tests.ops.strategies import dilated_windows, enlarging_windows, meeting_windows
+from tests.ops.strategies import (
+    dilated_windows,
+    enlarging_windows,
+    factorised,
+    meeting_windows,
+    pads,
+    resizes,
+    slices,
+)
 
 SHAPE = (6, 5, 3)
-NETWORKS = (CONV_HEAD, DEPTHWISE_ALL)
+NETWORKS = (CONV_HEAD, DEPTHWISE_ALL, MOVES)
 DECISIONS = ("plain_decision", "normalised_decision")
 BROADCAST: tuple[Json, ...] = (  # case0 [1, 1, C], case1 [H, W, 1], case2 [H, 1, C]: for pairs
     {"op": "average_pool", "inputs": ["first"], "kernel": list(SHAPE[:2])},
@@ -97,6 +106,10 @@ CASES: dict[str, Callable[[Draw], Json]] = {
         "ties": draw(st.sampled_from(("first", "last"))),
     },
     "average_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
+    "concat": lambda draw: {
+        "inputs": draw(st.lists(st.sampled_from(("first", "second")), min_size=1, max_size=3)),
+        "axis": draw(st.integers(0, 2)),
+    },
     "constant": lambda draw: {
         "inputs": [],
         "shape": draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)),
@@ -120,9 +133,29 @@ CASES: dict[str, Callable[[Draw], Json]] = {
     },
     "max_pool": lambda draw: {"inputs": ["second"], **_window(draw)},
     "mul": lambda draw: _pair(draw),
+    "pad": lambda draw: {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        **draw(pads(SHAPE)),
+    },
     "pointwise": lambda draw: _weighted(draw, channels=_channels(draw)),
+    "reshape": lambda draw: {
+        "inputs": [draw(st.sampled_from(("second", "vector")))],
+        "shape": list(draw(factorised(math.prod(SHAPE)))),
+    },
+    "resize": lambda draw: {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        **draw(resizes(SHAPE)),
+    },
+    "slice": lambda draw: {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        **draw(slices(SHAPE)),
+    },
     "softmax": lambda draw: _along_axis(draw),
     "sub": lambda draw: _pair(draw),
+    "transpose": lambda draw: {
+        "inputs": [draw(st.sampled_from(("first", "second")))],
+        "axes": draw(st.permutations(range(3))),
+    },
 }
 # fmt: on
 

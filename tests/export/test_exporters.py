@@ -28,8 +28,8 @@ from codegen.export.float_graph import float_graph
 from codegen.export.integer_graph import integer_graph
 from codegen.export.qdq_graph import qdq_graph
 from codegen.nets import Architecture
-from tests.networks import CONV_HEAD, DEPTHWISE_ALL, float_net, quant_net
-for data in (CONV_HEAD, DEPTHWISE_ALL):
+from tests.networks import CONV_HEAD, DEPTHWISE_ALL, MOVES, float_net, quant_net
+for data in (CONV_HEAD, DEPTHWISE_ALL, MOVES):
     arch = Architecture.from_json(data)
     for model in (
         float_graph(float_net(arch)), qdq_graph(quant_net(arch)), integer_graph(quant_net(arch))

@@ -13,7 +13,8 @@ from hypothesis import Phase, given, settings
 from codegen.enrolment_gate import float_scores
 from codegen.export.float_graph import float_graph
 from codegen.nets import Architecture, FloatNet
-from tests.networks import Json, float_net, images
+from tests.architectures import Json
+from tests.networks import float_net, images
 
 TOLERANCE = 1e-4
 

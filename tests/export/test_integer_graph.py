@@ -19,7 +19,8 @@ from codegen.nets import Architecture, QuantNet
 from codegen.ops.normalised_decision import NormalisedDecision
 from host_tools.compare import compare
 from host_tools.witness import run_witness
-from tests.networks import Json, extreme, images, quant_net, with_constants, with_tensor
+from tests.architectures import Json
+from tests.networks import extreme, images, quant_net, with_constants, with_tensor
 from tests.ops.harness import assert_same, bench
 
 pytest.importorskip("onnxruntime", reason="pip install 'hvcodegen[witness]'")

@@ -13,7 +13,8 @@ from codegen.enrolment_gate import integer_scores
 from codegen.errors import HvError
 from codegen.export.qdq_graph import qdq_graph
 from codegen.nets import Architecture, QuantNet
-from tests.networks import Json, images, quant_net, with_tensor
+from tests.architectures import Json
+from tests.networks import images, quant_net, with_tensor
 
 MEAN_LIMIT = 1.0  # quantisation steps, averaged over a layer
 SCORE_LIMIT = 0.15  # two of the largest features of these networks off by a step

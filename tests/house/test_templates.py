@@ -36,15 +36,13 @@ def _variables(name: str) -> set[str]:
 
 
 def _used_macros(tree: nodes.Template, node: nodes.Node) -> set[str]:
-    """What the macros that are imported need from the context, their own names aside."""
+    """What the macros that are imported need from the context, not from themselves."""
     names = {n if isinstance(n, str) else n[0] for n in getattr(node, "names", [])}
     needed: set[str] = set()
     for macro in tree.find_all(nodes.Macro):
         if macro.name in names:
-            found = list(macro.find_all(nodes.Name))
-            own = {argument.name for argument in macro.args} | {"loop", "caller"}
-            own |= {name.name for name in found if name.ctx == "store"}
-            needed |= {name.name for name in found if name.ctx == "load"} - own
+            alone = nodes.Template([macro], lineno=1).set_environment(environment())
+            needed |= meta.find_undeclared_variables(alone)
     return needed
 
 

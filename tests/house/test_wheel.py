@@ -24,7 +24,7 @@ sys.path.append({tests!r})
 import codegen, codegen.resources
 from codegen.emit import emit, write_emission
 from codegen.targets import find_target
-from networks import conv_head
+from tests.networks import conv_head
 print(codegen.resources.resource("templates"))
 write_emission(emit(conv_head(), "anna", find_target("cortex-m4")), Path("out"))
 """
@@ -80,8 +80,9 @@ def test_an_installed_wheel_emits_the_same_bytes(wheel: Path, tmp_path: Path) ->
     elsewhere.mkdir()
     # only the test's own networks come from the checkout, behind everything else
     helper = tmp_path / "helper"
-    helper.mkdir()
-    (helper / "networks.py").write_bytes((ROOT / "tests" / "networks.py").read_bytes())
+    (helper / "tests").mkdir(parents=True)
+    for name in ("__init__.py", "architectures.py", "networks.py"):
+        (helper / "tests" / name).write_bytes((ROOT / "tests" / name).read_bytes())
     said = _run("-c", _EMIT.format(tests=str(helper)), cwd=elsewhere, path=site)
     assert Path(said.strip()) == site / "codegen" / "_resources" / "templates"
     files = {p.name: p.read_bytes() for p in (elsewhere / "out").iterdir()}

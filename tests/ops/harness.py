@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.ops.base import Activation, Op, QuantiseRequest, Quantity, QuantLayer, Shape
 from codegen.targets import find_target
 from host_tools.simulator import Simulator
-from tests.networks import IMAGE_SCALE, extreme, float_net, images, quant_net
+from tests.architectures import IMAGE_SCALE
+from tests.networks import extreme, float_net, images, quant_net
 
 Json = dict[str, Any]
 Shape3 = tuple[int, int, int]
@@ -90,6 +91,24 @@ def check_everywhere(nets: Sequence[QuantNet], seed: int, count: int = 12) -> No
         assert_same(
             expected[net.layers[-1].name], simulator.run(batch), f"host C, run, seed {seed}"
         )
+
+
+def check_moves(
+    arch: Architecture, seed: int, expected: Callable[[QuantLayer, np.ndarray], np.ndarray]
+) -> None:
+    """Each case moves its input as `expected` does, in integers and in reals; the scale stays."""
+    net = quant_net(arch, shared_seed=seed, person_seed=seed, threshold=_threshold(arch))
+    outputs = reference.run(net, images(arch, 4, seed))
+    for layer in net.layers:
+        if not layer.name.startswith("case"):
+            continue
+        source = outputs[layer.inputs[0]]
+        where = f"layer {layer.name} ({layer.op}), seed {seed}"
+        assert_same(expected(layer, source), outputs[layer.name], where)
+        real = source.astype(np.float64) / 8
+        in_torch = layer.op.float_forward({}, (torch.from_numpy(real),))
+        np.testing.assert_array_equal(in_torch.numpy(), expected(layer, real))
+        assert layer.quantity == layer.input_quantities[0]
 
 
 def assert_same(expected: np.ndarray, actual: np.ndarray, where: str) -> None:

@@ -33,6 +33,54 @@ def windows(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401 - hypothesis' dra
     }
 
 
+@st.composite
+def factorised(draw: Any, elements: int) -> tuple[int, ...]:  # noqa: ANN401
+    """A shape of one to five axes with so many elements."""
+    shape = [1] * draw(st.integers(1, 5))
+    rest, factor = elements, 2
+    while rest > 1:
+        while rest % factor:
+            factor += 1
+        shape[draw(st.integers(0, len(shape) - 1))] *= factor
+        rest //= factor
+    return tuple(shape)
+
+
+@st.composite
+def slices(draw: Any, shape: tuple[int, ...]) -> Json:  # noqa: ANN401
+    """start, size and step along every axis, forwards and backwards, never outside."""
+    starts, sizes, steps = [], [], []
+    for extent in shape:
+        start = draw(st.integers(0, extent - 1))
+        step = draw(st.sampled_from((1, 1, 2, 3, -1, -2, -4)))
+        room = (extent - 1 - start if step > 0 else start) // abs(step)
+        starts.append(start)
+        sizes.append(draw(st.integers(1, room + 1)))
+        steps.append(step)
+    return {"start": starts, "size": sizes, "step": steps}
+
+
+@st.composite
+def pads(draw: Any, shape: tuple[int, ...]) -> Json:  # noqa: ANN401
+    """Every mode; each side padded on its own, or not at all."""
+    mode = draw(st.sampled_from(("constant", "reflect", "edge")))
+    sides = [
+        [draw(st.integers(0, min(3, extent - 1) if mode == "reflect" else 3)) for extent in shape]
+        for _ in range(2)
+    ]
+    value = draw(st.sampled_from((0.0, -0.37, 1.5, 1e30, -1e30))) if mode == "constant" else 0.0
+    return {"before": sides[0], "after": sides[1], "mode": mode, "value": value}
+
+
+@st.composite
+def resizes(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    """Rows and columns in any order, repeated or left out."""
+    rows, columns = (
+        draw(st.lists(st.integers(0, extent - 1), min_size=1, max_size=9)) for extent in shape[:2]
+    )
+    return {"rows": rows, "columns": columns}
+
+
 def _side(draw: Any, size: int) -> tuple[int, int, int, int]:  # noqa: ANN401
     kernel = draw(st.integers(1, 5))
     before = draw(st.integers(0, kernel - 1))

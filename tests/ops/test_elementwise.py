@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from codegen.errors import HvError
 from codegen.ops.add import Add
 from codegen.ops.elementwise import BroadcastAxis, collapsed_axes
-from codegen.ops.loops import index_text
+from codegen.ops.loops import nested_index
 
 
 @st.composite
@@ -35,9 +35,9 @@ def test_indices_find_what_numpy_broadcasts(shapes: tuple[tuple[int, ...], ...])
     assert result == np.broadcast_shapes(first, second)
     axes = collapsed_axes(first, second)
     texts = [
-        index_text([axis.loop for axis in axes if axis.first_moves]),
-        index_text([axis.loop for axis in axes if axis.second_moves]),
-        index_text([axis.loop for axis in axes]),
+        nested_index([axis.loop for axis in axes if axis.first_moves]),
+        nested_index([axis.loop for axis in axes if axis.second_moves]),
+        nested_index([axis.loop for axis in axes]),
     ]
     found = [_indices(axes, text) for text in texts]
     expected = [
@@ -77,9 +77,9 @@ def test_as_few_loops_as_possible(
 
 def test_indices_are_written_as_the_house_writes_them() -> None:
     axes = collapsed_axes((4, 1, 3), (1, 5, 3))
-    assert index_text([axis.loop for axis in axes]) == "(((i * 5) + j) * 3) + k"
-    assert index_text([axis.loop for axis in axes if axis.second_moves]) == "(j * 3) + k"
-    assert index_text([]) == "0"
+    assert nested_index([axis.loop for axis in axes]) == "(((i * 5) + j) * 3) + k"
+    assert nested_index([axis.loop for axis in axes if axis.second_moves]) == "(j * 3) + k"
+    assert nested_index([]) == "0"
 
 
 @pytest.mark.parametrize(("first", "second"), [((2, 3), (3,)), ((2, 3), (3, 3)), ((4,), (2,))])

@@ -54,6 +54,7 @@ CASES: tuple[Json, ...] = (
     {"op": "pointwise", "inputs": ["second"], "channels": 7, "activation": {"kind": "relu6"}},
     {"op": "dense", "inputs": ["vector"], "channels": 5, "activation": PRELU},
     {"op": "add", "inputs": ["first", "second"], "activation": {"kind": "relu"}},
+    {"op": "concat", "inputs": ["first", "second", "first"], "axis": 2},
     {
         "op": "max_pool",
         "inputs": ["second"],
@@ -113,12 +114,32 @@ CASES: tuple[Json, ...] = (
         "activation": PRELU,
     },
     {"op": "average_pool", "inputs": ["first"], "kernel": [7, 5]},
-    {"op": "sub", "inputs": ["second", "case17"], "activation": CLIP},
-    {"op": "mul", "inputs": ["case17", "second"]},
+    {"op": "sub", "inputs": ["second", "case18"], "activation": CLIP},
+    {"op": "mul", "inputs": ["case18", "second"]},
     {"op": "argmax", "inputs": ["second"], "axis": 1, "ties": "last"},
     {"op": "constant", "inputs": [], "shape": [3, 2, 1, 2]},
     {"op": "softmax", "inputs": ["second"], "axis": 1},
     {"op": "lookup", "inputs": ["second"], "function": ["gelu", ["x"]]},
+    {"op": "reshape", "inputs": ["second"], "shape": [5, 3, 1, 7]},
+    {"op": "transpose", "inputs": ["second"], "axes": [2, 1, 0]},
+    {"op": "pad", "inputs": ["second"], "mode": "edge", "before": [0, 2, 1], "after": [3, 0, 1]},
+    {"op": "pad", "inputs": ["first"], "mode": "reflect", "before": [6, 0, 1], "after": [2, 3, 0]},
+    {
+        "op": "pad",
+        "inputs": ["second"],
+        "mode": "constant",
+        "before": [1, 0, 0],
+        "after": [2, 1, 0],
+        "value": -0.25,
+    },
+    {"op": "resize", "inputs": ["second"], "rows": [0, 0, 6, 3, 3], "columns": [4, 1, 1, 0, 2, 2]},
+    {
+        "op": "slice",
+        "inputs": ["second"],
+        "start": [6, 1, 2],
+        "size": [3, 4, 3],
+        "step": [-3, 1, -1],
+    },
 )
 
 

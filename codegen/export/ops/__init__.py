@@ -7,6 +7,7 @@ from codegen.export.ops import (
     add,
     argmax,
     average_pool,
+    concat,
     constant,
     conv2d,
     conv_transpose,
@@ -21,16 +22,22 @@ from codegen.export.ops import (
     max_pool,
     mul,
     normalised_decision,
+    pad,
     plain_decision,
     pointwise,
+    reshape,
+    resize,
+    slice,
     softmax,
     sub,
+    transpose,
 )
 
 EXPORTERS: tuple[Exporter, ...] = (
     add.EXPORTER,
     argmax.EXPORTER,
     average_pool.EXPORTER,
+    concat.EXPORTER,
     constant.EXPORTER,
     conv2d.EXPORTER,
     conv_transpose.EXPORTER,
@@ -45,10 +52,15 @@ EXPORTERS: tuple[Exporter, ...] = (
     max_pool.EXPORTER,
     mul.EXPORTER,
     normalised_decision.EXPORTER,
+    pad.EXPORTER,
     plain_decision.EXPORTER,
     pointwise.EXPORTER,
+    reshape.EXPORTER,
+    resize.EXPORTER,
+    slice.EXPORTER,
     softmax.EXPORTER,
     sub.EXPORTER,
+    transpose.EXPORTER,
 )
 
 
