@@ -21,6 +21,7 @@ ACTIVATION_SPAN = 255  # largest |q - zero_point| of an int8 activation
 FRACTION_BITS = 32  # a multiplier m stands for the real number m / 2**32
 MULTIPLIER_LIMIT = 2**31  # 1 <= m < 2**31: m fits int32, acc * m fits int64
 ROUND_HALF = 2 ** (FRACTION_BITS - 1)
+LEFT_SHIFT_MAX = 24  # bounds of accumulators stay exact in int64; no real layer needs as much
 CONTRACT_VERSION = 1  # part of the ABI hash: raise it when any bit of any result may change
 
 
@@ -117,6 +118,18 @@ def quantise_multiplier(ratio: np.ndarray, left_shift: int) -> np.ndarray:
     Values at or beyond 2**31 are returned as they are: the gate names them.
     """
     return round_half_up(np.asarray(ratio, np.float64) * 2.0 ** (FRACTION_BITS - left_shift))
+
+
+def least_left_shift(ratio: np.ndarray) -> int:
+    """The smallest left shift with which every |ratio| becomes a multiplier below 2**31.
+
+    Where none up to LEFT_SHIFT_MAX is enough it is LEFT_SHIFT_MAX: the gate names the layer.
+    """
+    largest = np.abs(np.asarray(ratio, np.float64)).max()
+    for left_shift in range(LEFT_SHIFT_MAX):
+        if quantise_multiplier(largest, left_shift) < MULTIPLIER_LIMIT:
+            return left_shift
+    return LEFT_SHIFT_MAX
 
 
 def quantise_real(real: float, scale: float, zero_point: int) -> int:

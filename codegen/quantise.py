@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from codegen.errors import GateBreach, HvError
 from codegen.nets import IMAGE, FloatNet, Layer, QuantNet
-from codegen.ops.base import QuantiseRequest, QuantLayer
+from codegen.ops.base import QuantiseRequest, Quantity, QuantLayer
 
 
 def quantise(net: FloatNet) -> QuantNet:
@@ -17,9 +19,38 @@ def quantise(net: FloatNet) -> QuantNet:
         HvError: a layer cannot be expressed in the integer contract.
     """
     _check_tensors(net)
+    return QuantNet(arch=net.arch, layers=tuple(_quantised(net, set())))
+
+
+def layers_that_ask_a_range(net: FloatNet) -> tuple[str, ...]:
+    """Names of the layers whose integers follow from an observed range, in the layers' order.
+
+    The operators themselves decide, by asking `QuantiseRequest.output_quantity`.
+
+    Args:
+        net: with a range for every layer, observed or rough.
+    """
+    asked: set[str] = set()
+    _quantised(net, asked)
+    return tuple(layer.name for layer in net.arch.layers if layer.name in asked)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request(QuantiseRequest):
+    """Notes who asks for a range."""
+
+    asked: set[str]
+
+    def output_quantity(self, lo: float | None = None, hi: float | None = None) -> Quantity:
+        if self.own_quantity is None:
+            self.asked.add(self.name)
+        return super().output_quantity(lo, hi)
+
+
+def _quantised(net: FloatNet, asked: set[str]) -> list[QuantLayer]:
     done: dict[str, QuantLayer] = {}
     for layer in net.arch.layers:
-        request = _request(net, layer, done)
+        request = _request(net, layer, done, asked)
         result = layer.op.quantise(request)
         done[layer.name] = QuantLayer(
             name=layer.name,
@@ -32,13 +63,16 @@ def quantise(net: FloatNet) -> QuantNet:
             constants=dict(result.constants),
             tensors=_in_spec_order(layer, request, result.tensors),
         )
-    return QuantNet(arch=net.arch, layers=tuple(done.values()))
+    return list(done.values())
 
 
-def _request(net: FloatNet, layer: Layer, done: dict[str, QuantLayer]) -> QuantiseRequest:
+def _request(
+    net: FloatNet, layer: Layer, done: dict[str, QuantLayer], asked: set[str]
+) -> QuantiseRequest:
     shapes = net.arch.input_shapes(layer)
     image = net.arch.image
-    return QuantiseRequest(
+    return _Request(
+        asked=asked,
         name=layer.name,
         input_shapes=shapes,
         input_quantities=tuple(

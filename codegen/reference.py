@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from array_api_compat import array_namespace, is_torch_array
 
 from codegen.arith import Array
@@ -21,17 +23,18 @@ def run(net: QuantNet, images: Array) -> dict[str, Array]:
         [N, 3] = score, norm_squared, accepted. The same kind of array as `images`.
     """
     xp = array_namespace(images)
-    as_array = _to_torch if is_torch_array(images) else _unchanged
     values = {IMAGE: xp.astype(xp.astype(images, xp.int16) - 128, xp.int8)}
     for layer in net.layers:
-        inputs = tuple(values[name] for name in layer.inputs)
-        values[layer.name] = layer.op.reference(as_array(layer), inputs)
+        values[layer.name] = run_layer(layer, values)
     del values[IMAGE]
     return values
 
 
-def _unchanged(layer: QuantLayer) -> QuantLayer:
-    return layer
+def run_layer(layer: QuantLayer, values: Mapping[str, Array]) -> Array:
+    """One layer's output, batched, from the values of what it reads, by name."""
+    inputs = tuple(values[name] for name in layer.inputs)
+    stored = _to_torch(layer) if is_torch_array(inputs[0]) else layer
+    return layer.op.reference(stored, inputs)
 
 
 def _to_torch(layer: QuantLayer) -> QuantLayer:

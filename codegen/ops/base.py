@@ -54,6 +54,10 @@ class Quantity:
         scale = max(hi - lo, 1e-9) / (INT8_MAX - INT8_MIN)
         return cls(scale=scale, zero_point=quantise_real(-lo, scale, INT8_MIN))
 
+    def real(self, integers: np.ndarray) -> np.ndarray:
+        """What the integers stand for, float64."""
+        return self.scale * (np.asarray(integers, np.float64) - self.zero_point)
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuantLayer:

@@ -12,6 +12,7 @@ from codegen.arith import (
     ACTIVATION_SPAN,
     MULTIPLIER_LIMIT,
     Array,
+    least_left_shift,
     quantise_multiplier,
     requantise,
 )
@@ -35,9 +36,7 @@ def quantise_mean(request: QuantiseRequest, positions: int) -> Quantised:
     is_known = request.own_quantity is not None or request.output_range is not None
     quantity = request.output_quantity() if is_known else source
     ratio = source.scale / (quantity.scale * positions)
-    left_shift = 0
-    while ratio >= 0.5 * 2.0**left_shift:
-        left_shift += 1
+    left_shift = least_left_shift(np.array(ratio))
     constants = {
         "bias": -positions * source.zero_point,
         "multiplier": int(quantise_multiplier(np.array(ratio), left_shift)),
