@@ -16,7 +16,6 @@ Interval = tuple[float | None, float | None]  # what an activation clamps to; No
 
 TAIL = 1e-4  # share of values that `percentile` cuts off at either end
 BINS = 2048  # eight to a step of int8
-ZOOMS = 4  # how often `mse` looks closer when the best range is a small part of the whole
 _COARSE = 2.0 ** (-np.arange(33) / 4)  # 1 down to 1/256
 _FINE = 2.0 ** (np.arange(-8, 9) / 32)  # within a coarse step of the best
 
@@ -99,13 +98,8 @@ def _mse(values: np.ndarray) -> Range:
     full = best = min(lo, 0.0), max(hi, 0.0)
     values = values[values != 0]  # zero is represented exactly whatever the range
     points, counts = _histogram(values, full)
-    for _ in range(ZOOMS):
-        wide = best
-        for factors in (_COARSE, _FINE):
-            best = _least_error(points, counts, best, factors, full)
-        if best[1] - best[0] > (wide[1] - wide[0]) / 2:
-            break
-        points, counts = _zoomed(values, points, counts, best)
+    for factors in (_COARSE, _FINE):
+        best = _least_error(points, counts, best, factors, full)
     exact = [_squared_error(values, candidate) for candidate in (full, best)]
     return best if exact[1] < exact[0] else full
 
@@ -115,18 +109,6 @@ def _histogram(values: np.ndarray, span: Range) -> tuple[np.ndarray, np.ndarray]
     counts, edges = np.histogram(values, BINS, range=span)
     seen = counts > 0
     return ((edges[:-1] + edges[1:]) / 2)[seen], counts[seen].astype(np.float64)
-
-
-def _zoomed(
-    values: np.ndarray, points: np.ndarray, counts: np.ndarray, best: Range
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fine bins within the best range so far, the old ones outside."""
-    outside = (points < best[0]) | (points > best[1])
-    inner, inner_counts = _histogram(values, best)
-    return (
-        np.concatenate([points[outside], inner]),
-        np.concatenate([counts[outside], inner_counts]),
-    )
 
 
 def _least_error(
