@@ -9,5 +9,6 @@ observers.OBSERVERS      the observers
 signal_to_noise.snr_db, snr_by_output  how much of a signal is left
 
 `equalise` and `correct_biases`, each in its file, are steps of `calibrate`. Activations are always
-the real outputs [N, ...] of the layers by name, so nothing here knows what a network's inputs are.
+the real values [N, ...] of layers and inputs by name, so nothing here knows what a network's
+inputs are.
 """

@@ -41,12 +41,14 @@ class Samples:
     """A few of the inputs that the network will see, at least one.
 
     Attributes:
-        run_real: runs a float network on the samples: every layer's output [N, ...] by layer.
-        inputs: the same samples as the integer network reads them, int8 [N, ...] by input name.
+        run_real: runs a float network on the samples: every layer's output [N, ...] by layer,
+            and the samples under the names of those inputs that have no scale of their own.
+        inputs: the same samples as an integer network reads them, int8 [N, ...] by input name;
+            it is asked for each network because its input's scale may follow from the samples.
     """
 
     run_real: Callable[[FloatNet], Activations]
-    inputs: Mapping[str, np.ndarray]
+    inputs: Callable[[QuantNet], Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +174,9 @@ def _bias_corrected(
 ) -> Callable[[], FloatNet]:
     def make() -> FloatNet:
         ranged = with_ranges(net, real, observer)
-        check_network(quantise(ranged))
-        return with_left_shifts(correct_biases(ranged, real, samples.inputs))
+        quantised = quantise(ranged)
+        check_network(quantised)
+        return with_left_shifts(correct_biases(ranged, real, samples.inputs(quantised)))
 
     return make
 
@@ -184,7 +187,7 @@ def _measure(
     """Quantises, proves that it fits the contract, runs the samples, compares the outputs."""
     quantised = quantise(net)
     check_network(quantised)
-    values = dict(samples.inputs)
+    values = dict(samples.inputs(quantised))
     for layer in quantised.layers:
         values[layer.name] = run_layer(layer, values)
     found = snr_by_output(target, values, quantised.layers, outputs)

@@ -38,14 +38,14 @@ def find_observer(name: str) -> Observer:
 
 
 def observe(
-    name: str, values: np.ndarray, *, layer: str, interval: Interval = (None, None)
+    name: str, values: np.ndarray, *, where: str, interval: Interval = (None, None)
 ) -> Range:
     """The range of a layer's output that int8 should cover; zero is always inside.
 
     Args:
         name: of the observer.
         values: real outputs [N, ...] of the layer on the samples.
-        layer: for the errors.
+        where: "layer conv0" or "input image", for the errors.
         interval: what the layer's activation clamps to; the range does not leave it but for zero.
 
     Raises:
@@ -57,7 +57,7 @@ def observe(
     if bad:
         raise HvError(
             f"{bad} of {flat.size} outputs are NaN or infinite",
-            where=f"layer {layer}",
+            where=where,
             hint="look at the samples and the weights before this layer",
         )
     flat = np.clip(flat, *interval) if interval != (None, None) else flat
@@ -65,7 +65,7 @@ def observe(
         seen = f"is {flat[0]:g} everywhere, on all samples" if flat.size else "was never seen"
         raise HvError(
             f"the output {seen}: no range can be chosen",
-            where=f"layer {layer}",
+            where=where,
             hint="give samples that differ, like those the network will see",
         )
     lo, hi = observer.choose(flat)

@@ -15,7 +15,7 @@ from codegen.ops.base import Op
 from codegen.ops.mac import MacOp
 from codegen.quantise import layers_that_ask_a_range, quantise
 
-Activations = Mapping[str, np.ndarray]  # real outputs [N, ...] by layer
+Activations = Mapping[str, np.ndarray]  # real values [N, ...] by layer, and by input
 
 
 def with_ranges(net: FloatNet, activations: Activations, observer: str) -> FloatNet:
@@ -23,7 +23,8 @@ def with_ranges(net: FloatNet, activations: Activations, observer: str) -> Float
 
     Args:
         net: its ranges and left shifts, if any, are replaced.
-        activations: every layer's real output on the samples.
+        activations: every layer's real output on the samples, and the samples themselves under
+            the names of those inputs that have no scale of their own.
         observer: name of one of OBSERVERS.
 
     Raises:
@@ -37,21 +38,26 @@ def with_ranges(net: FloatNet, activations: Activations, observer: str) -> Float
 def observed_ranges(
     net: FloatNet, activations: Activations, observer: str
 ) -> dict[str, tuple[float, float]]:
-    """Ranges by name of the layers that ask for one, and of no others."""
+    """Ranges by name of the inputs given and the layers that ask for one, and of no others."""
     find_observer(observer)
     names = [layer.name for layer in net.arch.layers]
     missing = [name for name in names if name not in activations]
     if missing:
         raise HvError("there are no activations", where=f"layer {', '.join(missing)}")
-    rough = {name: _rough_range(activations[name]) for name in names}
-    asking = layers_that_ask_a_range(dataclasses.replace(net, ranges=rough))
-    intervals = {layer.name: _interval(layer.op) for layer in net.arch.layers}
+    rough = {name: _rough_range(values) for name, values in activations.items()}
+    asking = (
+        *_inputs_to_observe(net, activations),
+        *layers_that_ask_a_range(dataclasses.replace(net, ranges=rough)),
+    )
+    intervals: dict[str, Interval] = dict.fromkeys(activations, (None, None))
+    intervals |= {layer.name: _interval(layer.op) for layer in net.arch.layers}
     ranges: dict[str, tuple[float, float]] = {}
     faults = []
     for name in asking:
+        where = f"layer {name}" if name in names else f"input {name}"
         try:
             ranges[name] = observe(
-                observer, activations[name], layer=name, interval=intervals[name]
+                observer, activations[name], where=where, interval=intervals[name]
             )
         except HvError as error:
             faults.append(error)
@@ -74,6 +80,14 @@ def with_left_shifts(net: FloatNet) -> FloatNet:
     }
     needed = {name: shift for name, shift in shifts.items() if shift}
     return dataclasses.replace(net, left_shifts=needed)
+
+
+def _inputs_to_observe(net: FloatNet, activations: Activations) -> list[str]:
+    """What layers read, no layer makes, and nobody has given a scale."""
+    made = {layer.name for layer in net.arch.layers}
+    read = dict.fromkeys(name for layer in net.arch.layers for name in layer.inputs)
+    known = made | net.quantities.keys()
+    return [name for name in read if name in activations and name not in known]
 
 
 def _multipliers(tensors: Mapping[str, np.ndarray]) -> np.ndarray:

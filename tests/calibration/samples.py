@@ -55,7 +55,7 @@ def samples(net: FloatNet, *, count: int = 24, seed: int = 5) -> Samples:
     batch = images(net.arch, count, seed)
     integers = (batch.astype(np.int16) - 128).astype(np.int8)
     return Samples(
-        run_real=lambda any_net: activations(any_net, integers), inputs={IMAGE: integers}
+        run_real=lambda any_net: activations(any_net, integers), inputs=lambda _: {IMAGE: integers}
     )
 
 

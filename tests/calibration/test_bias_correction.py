@@ -32,9 +32,13 @@ def prepared(net: FloatNet) -> tuple[FloatNet, Samples]:
     return with_ranges(net, shown.run_real(net), "minmax"), shown
 
 
+def correct(net: FloatNet, shown: Samples) -> FloatNet:
+    return correct_biases(net, shown.run_real(net), shown.inputs(quantise(net)))
+
+
 def mean_errors(net: FloatNet, shown: Samples, real: dict[str, np.ndarray]) -> dict[str, float]:
     """Largest |mean error of a channel| of every layer, in steps of its output."""
-    values = dict(shown.inputs)
+    values = dict(shown.inputs(quantise(net)))
     found = {}
     for layer in quantise(net).layers[:-1]:
         values[layer.name] = run_layer(layer, values)
@@ -48,7 +52,7 @@ def mean_errors(net: FloatNet, shown: Samples, real: dict[str, np.ndarray]) -> d
 def test_a_planted_shift_goes(layer: str) -> None:
     net, shown = prepared(leaning(chain(), layer))
     real = dict(shown.run_real(net))
-    corrected = correct_biases(net, real, shown.inputs)
+    corrected = correct(net, shown)
     before, after = mean_errors(net, shown, real), mean_errors(corrected, shown, real)
     assert before[layer] > 0.3  # of a step: planted
     assert after[layer] < before[layer] / 3
@@ -59,17 +63,17 @@ def test_the_output_gains_by_it() -> None:
     real = dict(shown.run_real(net))
 
     def head_db(of: FloatNet) -> float:
-        values = dict(shown.inputs)
+        values = dict(shown.inputs(quantise(net)))
         for layer in quantise(of).layers[:-1]:
             values[layer.name] = run_layer(layer, values)
         return snr_db(real["head"], layer.quantity.real(values["head"]))
 
-    assert head_db(correct_biases(net, real, shown.inputs)) > head_db(net) + 3
+    assert head_db(correct(net, shown)) > head_db(net) + 3
 
 
 def test_nothing_but_biases_changes() -> None:
     net, shown = prepared(leaning(chain(), "mixed"))
-    corrected = correct_biases(net, shown.run_real(net), shown.inputs)
+    corrected = correct(net, shown)
     assert dataclasses.replace(corrected, tensors=net.tensors) == net
     assert list(corrected.tensors) == list(net.tensors)
     for name, values in net.tensors.items():
@@ -80,14 +84,14 @@ def test_nothing_but_biases_changes() -> None:
 
 def test_it_is_the_same_every_time() -> None:
     net, shown = prepared(chain())
-    one, two = (correct_biases(net, shown.run_real(net), shown.inputs) for _ in range(2))
+    one, two = (correct(net, shown) for _ in range(2))
     for name, values in one.tensors.items():
         np.testing.assert_array_equal(values, two.tensors[name])
 
 
 def test_a_normalised_decision_keeps_its_layer_without_bias() -> None:
     net, shown = prepared(float_net(Architecture.from_json(CONV_HEAD)))
-    corrected = correct_biases(net, shown.run_real(net), shown.inputs)
+    corrected = correct(net, shown)
     assert not corrected.tensors["head.bias"].any()
     assert not np.array_equal(corrected.tensors["conv1.bias"], net.tensors["conv1.bias"])
     quantise(corrected)  # it refuses a head with a bias
@@ -104,7 +108,7 @@ def test_a_channel_that_is_always_clamped_keeps_its_bias(activation: Json, bias:
     biases = made.tensors["stem.bias"].copy()
     biases[3] = bias
     net, shown = prepared(dataclasses.replace(made, tensors={**made.tensors, "stem.bias": biases}))
-    corrected = correct_biases(net, shown.run_real(net), shown.inputs).tensors["stem.bias"]
+    corrected = correct(net, shown).tensors["stem.bias"]
     assert corrected[3] == bias
     assert (corrected[:3] != biases[:3]).any()
 
@@ -115,7 +119,7 @@ def test_a_prelu_that_falls_keeps_its_bias() -> None:
     slopes = np.linspace(-0.5, 1.0, 12).astype(np.float32)
     made = dataclasses.replace(made, tensors={**made.tensors, "dw.slope": slopes})
     net, shown = prepared(made)
-    corrected = correct_biases(net, shown.run_real(net), shown.inputs)
+    corrected = correct(net, shown)
     moved = corrected.tensors["dw.bias"] != net.tensors["dw.bias"]
     assert not moved[slopes < 0].any()
     assert moved[slopes > 0].any()

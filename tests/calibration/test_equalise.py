@@ -34,7 +34,7 @@ def snr(net: FloatNet, shown: Samples) -> float:
     """Of the head, ranges by minmax."""
     real = shown.run_real(net)
     quantised = quantise(with_ranges(net, real, "minmax"))
-    values = dict(shown.inputs)
+    values = dict(shown.inputs(quantised))
     for layer in quantised.layers:
         values[layer.name] = run_layer(layer, values)
     return snr_by_output(real, values, quantised.layers, ["head"])["head"]

@@ -47,7 +47,7 @@ def outputs(draw: st.DrawFn) -> np.ndarray:
 @given(values=outputs())
 @settings(deadline=None, max_examples=40)
 def test_zero_is_inside_and_nothing_is_outside_what_was_seen(name: str, values: np.ndarray) -> None:
-    lo, hi = observe(name, values, layer="x")
+    lo, hi = observe(name, values, where="x")
     assert min(values.min(), 0) <= lo <= 0 <= hi <= max(values.max(), 0)
     assert lo < hi
 
@@ -55,7 +55,7 @@ def test_zero_is_inside_and_nothing_is_outside_what_was_seen(name: str, values: 
 @given(values=outputs())
 @settings(deadline=None, max_examples=60)
 def test_mse_is_never_worse_than_minmax(values: np.ndarray) -> None:
-    errors = {name: int8_error(values, observe(name, values, layer="x")) for name in NAMES}
+    errors = {name: int8_error(values, observe(name, values, where="x")) for name in NAMES}
     assert errors["mse"] <= errors["minmax"] * (1 + 1e-12)
 
 
@@ -64,19 +64,19 @@ def test_mse_is_never_worse_than_minmax(values: np.ndarray) -> None:
 @settings(deadline=None, max_examples=25)
 def test_invariances(name: str, values: np.ndarray, shift: int, seed: int) -> None:
     """Powers of two pass through; neither order nor shape matters; zeros move no end."""
-    lo, hi = observe(name, values, layer="x")
-    scaled = observe(name, values * np.float32(2.0**shift), layer="x")
+    lo, hi = observe(name, values, where="x")
+    scaled = observe(name, values * np.float32(2.0**shift), where="x")
     assert scaled == (lo * 2.0**shift, hi * 2.0**shift)
     mixed = np.random.default_rng(seed).permutation(values.ravel())
-    assert observe(name, mixed, layer="x") == (lo, hi)
+    assert observe(name, mixed, where="x") == (lo, hi)
     if name != "percentile":
-        assert observe(name, np.append(mixed, np.zeros(50)), layer="x") == (lo, hi)
+        assert observe(name, np.append(mixed, np.zeros(50)), where="x") == (lo, hi)
 
 
 def test_mse_finds_the_best_ends_of_a_bell() -> None:
     """Against trying every pair of ends on the values themselves."""
     values = np.random.default_rng(0).laplace(size=100_000)
-    span = observe("mse", values, layer="x")
+    span = observe("mse", values, where="x")
     tried = [
         int8_error(values, (values.min() * a, values.max() * b))
         for a in np.linspace(0.5, 1, 6)
@@ -93,30 +93,30 @@ def test_mse_weighs_an_outlier_against_all_others() -> None:
     values = np.random.default_rng(1).uniform(-1, 1, 2_000_000)
     values[0] = 100.0
     c = len(values) / (12 * 255**2)
-    lo, hi = observe("mse", values, layer="x")
+    lo, hi = observe("mse", values, where="x")
     assert lo == pytest.approx(-1, abs=(hi - lo) / 255)
     assert hi == pytest.approx((100 - c) / (1 + c), rel=0.05)
 
 
 def test_percentile_cuts_both_tails() -> None:
     values = np.arange(100_001) - 50_000.0
-    lo, hi = observe("percentile", values, layer="x")
+    lo, hi = observe("percentile", values, where="x")
     assert (lo, hi) == pytest.approx((-50_000 * (1 - 2 * TAIL), 50_000 * (1 - 2 * TAIL)))
 
 
 def test_percentile_of_an_output_that_is_nearly_always_zero() -> None:
     values = np.zeros(100_000)
     values[7] = 2.0
-    assert observe("percentile", values, layer="x") == (0.0, 2.0)
+    assert observe("percentile", values, where="x") == (0.0, 2.0)
 
 
 @each
 def test_the_activation_bounds_the_range(name: str) -> None:
     values = np.random.default_rng(2).normal(size=4000) * 9
-    lo, hi = observe(name, values, layer="x", interval=(0.0, 6.0))
+    lo, hi = observe(name, values, where="x", interval=(0.0, 6.0))
     assert lo == 0.0
     assert 5 < hi <= 6
-    assert observe(name, values, layer="x", interval=(None, 6.0))[0] < -9
+    assert observe(name, values, where="x", interval=(None, 6.0))[0] < -9
 
 
 @each
@@ -131,7 +131,7 @@ def test_the_activation_bounds_the_range(name: str) -> None:
 )
 def test_a_fault_names_its_layer(name: str, values: np.ndarray, message: str) -> None:
     with pytest.raises(HvError, match=message) as caught:
-        observe(name, values, layer="conv3")
+        observe(name, values, where="layer conv3")
     assert caught.value.where == "layer conv3"
 
 

@@ -55,6 +55,18 @@ def test_nobody_is_asked_twice_and_the_network_is_left_as_it_was() -> None:
         assert one.constants == two.constants
 
 
+def test_an_input_without_a_scale_is_observed_too() -> None:
+    """Where the caller gives its samples under its name; not where its scale is given."""
+    net = chain()
+    shown = samples(net)
+    real = {**shown.run_real(net), "image": np.array([[-2.0, 3.0]])}
+    assert with_ranges(net, real, "minmax").ranges["image"] == (-2.0, 3.0)
+    own = dataclasses.replace(net, quantities={"image": Quantity(scale=0.1, zero_point=0)})
+    assert "image" not in with_ranges(own, real, "minmax").ranges
+    with pytest.raises(GateBreach, match="input image"):
+        with_ranges(net, {**real, "image": np.ones((2, 3))}, "minmax")
+
+
 def test_every_layer_without_a_range_is_named_at_once() -> None:
     net = chain()
     real = dict(samples(net).run_real(net))
