@@ -57,7 +57,7 @@ def _corrected(
     """The network with one layer's bias corrected; `real` and `got` [N, ..., C]."""
     channels = real.shape[-1]
     rows = np.asarray(real, np.float64).reshape(-1, channels)
-    error = (rows - integer.quantity.real(got).reshape(-1, channels)).mean(axis=0)
+    error = (rows - integer.quantity.reals(got).reshape(-1, channels)).mean(axis=0)
     slope = _mean_slope(net, layer, rows)
     moved = slope >= LEAST_SLOPE
     step = np.where(moved, error / np.where(moved, slope, 1.0), 0.0)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codegen.arith import INT8_MAX, INT8_MIN
 from codegen.errors import HvError
 from codegen.ops.base import Quantity
 
@@ -125,8 +124,7 @@ def _least_error(
 def _squared_error(values: np.ndarray, span: Range, counts: np.ndarray | None = None) -> float:
     """Sum of squared differences between values and their int8, by the contract's rounding."""
     quantity = Quantity.from_range(*span)
-    q = np.floor(values / quantity.scale + 0.5) + quantity.zero_point
-    differences = quantity.real(np.clip(q, INT8_MIN, INT8_MAX)) - values
+    differences = quantity.reals(quantity.integers(values)) - values
     squares = differences * differences
     return float(squares.sum() if counts is None else counts @ squares)
 

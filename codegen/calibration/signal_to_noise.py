@@ -66,7 +66,7 @@ def snr_by_output(
         if name not in quantities or name not in real or name not in integers:
             raise HvError("there is no such output", where=name)
         try:
-            found[name] = snr_db(real[name], quantities[name].real(integers[name]))
+            found[name] = snr_db(real[name], quantities[name].reals(integers[name]))
         except HvError as error:
             raise HvError(error.what, where=f"output {name}", hint=error.hint) from error
     return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codegen.arith import INT8_MAX, INT8_MIN, Array, quantise_real
+from codegen.arith import INT8_MAX, INT8_MIN, Array, quantise_real, round_half_up
 from codegen.errors import HvError
 
 if TYPE_CHECKING:
@@ -54,9 +54,14 @@ class Quantity:
         scale = max(hi - lo, 1e-9) / (INT8_MAX - INT8_MIN)
         return cls(scale=scale, zero_point=quantise_real(-lo, scale, INT8_MIN))
 
-    def real(self, integers: np.ndarray) -> np.ndarray:
-        """What the integers stand for, float64."""
-        return self.scale * (np.asarray(integers, np.float64) - self.zero_point)
+    def integers(self, real: np.ndarray) -> np.ndarray:
+        """The int8 nearest to each real number, clamped; half rounds up."""
+        q = round_half_up(np.asarray(real, np.float64) / self.scale) + self.zero_point
+        return q.clip(INT8_MIN, INT8_MAX).astype(np.int8)
+
+    def reals(self, integers: np.ndarray) -> np.ndarray:
+        """What integers stand for, float64."""
+        return self.scale * (integers.astype(np.float64) - self.zero_point)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,7 @@ def mean_errors(net: FloatNet, shown: Samples, real: dict[str, np.ndarray]) -> d
     found = {}
     for layer in quantise(net).layers[:-1]:
         values[layer.name] = run_layer(layer, values)
-        error = real[layer.name] - layer.quantity.real(values[layer.name])
+        error = real[layer.name] - layer.quantity.reals(values[layer.name])
         means = error.reshape(-1, error.shape[-1]).mean(axis=0)
         found[layer.name] = float(np.abs(means).max()) / layer.quantity.scale
     return found
@@ -66,7 +66,7 @@ def test_the_output_gains_by_it() -> None:
         values = dict(shown.inputs(quantise(net)))
         for layer in quantise(of).layers[:-1]:
             values[layer.name] = run_layer(layer, values)
-        return snr_db(real["head"], layer.quantity.real(values["head"]))
+        return snr_db(real["head"], layer.quantity.reals(values["head"]))
 
     assert head_db(correct(net, shown)) > head_db(net) + 3
 

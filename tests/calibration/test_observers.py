@@ -20,7 +20,7 @@ def int8_error(values: np.ndarray, span: tuple[float, float]) -> float:
     """Mean squared error of the contract's int8 on the values themselves."""
     quantity = Quantity.from_range(*span)
     integers = round_half_up(values / quantity.scale) + quantity.zero_point
-    return float(np.mean((quantity.real(integers.clip(-128, 127)) - values) ** 2))
+    return float(np.mean((quantity.reals(integers.clip(-128, 127)) - values) ** 2))
 
 
 @st.composite

@@ -63,7 +63,7 @@ def test_outputs_by_name() -> None:
     net = conv_head()
     integers = reference.run(net, images(net.arch, 4, seed=1))
     quantities = {layer.name: layer.quantity for layer in net.layers}
-    real = {name: quantities[name].real(values) for name, values in integers.items()}
+    real = {name: quantities[name].reals(values) for name, values in integers.items()}
     exact = snr_by_output(real, integers, net.layers, ["sum", "head"])
     assert exact == {"sum": SNR_LIMIT_DB, "head": SNR_LIMIT_DB}
     off = real | {"sum": real["sum"] + quantities["sum"].scale / 2}
@@ -84,4 +84,4 @@ def test_an_output_that_is_none_is_named() -> None:
 
 def test_a_quantity_says_what_its_integers_stand_for() -> None:
     quantity = Quantity(scale=0.5, zero_point=-3)
-    assert quantity.real(np.array([-128, -3, 127], np.int8)).tolist() == [-62.5, 0.0, 65.0]
+    assert quantity.reals(np.array([-128, -3, 127], np.int8)).tolist() == [-62.5, 0.0, 65.0]
