@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,10 +21,39 @@ def quantise(net: FloatNet) -> QuantNet:
         HvError: a layer cannot be expressed in the integer contract.
     """
     _check_tensors(net)
+    return _quantised(net, set())
+
+
+def layers_that_ask_a_range(net: FloatNet) -> tuple[str, ...]:
+    """Names of the layers whose integers follow from an observed range, in the layers' order.
+
+    The operators themselves decide, by asking `QuantiseRequest.output_quantity`.
+
+    Args:
+        net: with a range for every layer, observed or rough.
+    """
+    asked: set[str] = set()
+    _quantised(net, asked)
+    return tuple(layer.name for layer in net.arch.layers if layer.name in asked)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request(QuantiseRequest):
+    """Notes who asks for a range."""
+
+    asked: set[str]
+
+    def output_quantity(self, lo: float | None = None, hi: float | None = None) -> Quantity:
+        if self.own_quantity is None:
+            self.asked.add(self.name)
+        return super().output_quantity(lo, hi)
+
+
+def _quantised(net: FloatNet, asked: set[str]) -> QuantNet:
     given = {source.name: _input_quantity(net, source) for source in net.arch.inputs}
     done: dict[str, QuantLayer] = {}
     for layer in net.arch.layers:
-        request = _request(net, layer, done, given)
+        request = _request(net, layer, done, given, asked)
         result = layer.op.quantise(request)
         done[layer.name] = QuantLayer(
             name=layer.name,
@@ -54,10 +84,15 @@ def _input_quantity(net: FloatNet, source: Image | Input) -> Quantity:
 
 
 def _request(
-    net: FloatNet, layer: Layer, done: Mapping[str, QuantLayer], given: Mapping[str, Quantity]
+    net: FloatNet,
+    layer: Layer,
+    done: Mapping[str, QuantLayer],
+    given: Mapping[str, Quantity],
+    asked: set[str],
 ) -> QuantiseRequest:
     shapes = net.arch.input_shapes(layer)
-    return QuantiseRequest(
+    return _Request(
+        asked=asked,
         name=layer.name,
         input_shapes=shapes,
         input_quantities=tuple(

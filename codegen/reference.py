@@ -24,13 +24,8 @@ def run(net: QuantNet, inputs: Array | Mapping[str, Array]) -> dict[str, Array]:
         [N, 3] = score, norm_squared, accepted. The same kind of array as `inputs`.
     """
     values = dict(inputs) if isinstance(inputs, Mapping) else {IMAGE: _centred(inputs)}
-    first = values[net.arch.inputs[0].name]
-    count, is_torch = first.shape[0], is_torch_array(first)
-    as_array = _to_torch if is_torch else _unchanged
     for layer in net.layers:
-        sources = tuple(values[name] for name in layer.inputs)
-        result = layer.op.reference(as_array(layer), sources)
-        values[layer.name] = result if sources else for_every_sample(result, count)
+        values[layer.name] = run_layer(layer, values)
     return {layer.name: values[layer.name] for layer in net.layers}
 
 
@@ -40,8 +35,16 @@ def _centred(images: Array) -> Array:
     return xp.astype(xp.astype(images, xp.int16) - 128, xp.int8)
 
 
-def _unchanged(layer: QuantLayer) -> QuantLayer:
-    return layer
+def run_layer(layer: QuantLayer, values: Mapping[str, Array]) -> Array:
+    """One layer's output, batched, from the values of what it reads, by name.
+
+    `values` holds at least the network's inputs: a layer that reads nothing is repeated as often.
+    """
+    given = next(iter(values.values()))
+    inputs = tuple(values[name] for name in layer.inputs)
+    stored = _to_torch(layer) if is_torch_array(given) else layer
+    result = layer.op.reference(stored, inputs)
+    return result if inputs else for_every_sample(result, given.shape[0])
 
 
 def _to_torch(layer: QuantLayer) -> QuantLayer:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from codegen.calibration.observers import quantile_range
 from codegen.nets import float_forward
 from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
@@ -93,5 +94,5 @@ def observe_ranges(
 
 
 def _limits(values: NDArray[np.float32], tail: float) -> tuple[float, float]:
-    lo, hi = np.quantile(values, [tail, 1 - tail])
-    return round(float(lo), 5), round(float(hi), 5)
+    lo, hi = quantile_range(values, tail)
+    return round(lo, 5), round(hi, 5)

@@ -1,0 +1,109 @@
+"""From activations on samples to the ranges and left shifts that `quantise` needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from codegen.arith import FRACTION_BITS, least_left_shift
+from codegen.calibration.observers import Interval, Range, find_observer, observe
+from codegen.errors import GateBreach, HvError
+from codegen.nets import FloatNet
+from codegen.ops.base import Op
+from codegen.ops.mac import MacOp
+from codegen.quantise import layers_that_ask_a_range, quantise
+
+Activations = Mapping[str, np.ndarray]  # real values [N, ...] by layer, and by input
+
+
+def with_ranges(net: FloatNet, activations: Activations, observer: str) -> FloatNet:
+    """The network with observed ranges and the left shifts that these ask for.
+
+    Args:
+        net: its ranges and left shifts, if any, are replaced.
+        activations: every layer's real output on the samples, and the samples themselves under
+            the names of those inputs that have no scale of their own.
+        observer: name of one of OBSERVERS.
+
+    Raises:
+        HvError: unknown observer, a layer without activations.
+        GateBreach: every layer whose activations give no range.
+    """
+    ranges = observed_ranges(net, activations, observer)
+    return with_left_shifts(dataclasses.replace(net, ranges=ranges))
+
+
+def observed_ranges(
+    net: FloatNet, activations: Activations, observer: str
+) -> dict[str, tuple[float, float]]:
+    """Ranges by name of the inputs given and the layers that ask for one, and of no others."""
+    find_observer(observer)
+    names = [layer.name for layer in net.arch.layers]
+    missing = [name for name in names if name not in activations]
+    if missing:
+        raise HvError("there are no activations", where=f"layer {', '.join(missing)}")
+    rough = {name: _rough_range(values) for name, values in activations.items()}
+    asking = (
+        *_inputs_to_observe(net, activations),
+        *layers_that_ask_a_range(dataclasses.replace(net, ranges=rough)),
+    )
+    intervals: dict[str, Interval] = dict.fromkeys(activations, (None, None))
+    intervals |= {layer.name: _interval(layer.op) for layer in net.arch.layers}
+    ranges: dict[str, tuple[float, float]] = {}
+    faults = []
+    for name in asking:
+        where = f"layer {name}" if name in names else f"input {name}"
+        try:
+            ranges[name] = observe(
+                observer, activations[name], where=where, interval=intervals[name]
+            )
+        except HvError as error:
+            faults.append(error)
+    if faults:
+        raise GateBreach("calibrate", tuple(faults))
+    return ranges
+
+
+def with_left_shifts(net: FloatNet) -> FloatNet:
+    """The network, each MacOp with the smallest left shift that makes its multipliers fit.
+
+    A multiplier stands for scale_in * scale_weight / scale_out below 1/2; an output range that is
+    narrow beside the accumulator asks for more. The network's ranges must be known.
+    """
+    plain = dataclasses.replace(net, left_shifts={})
+    shifts = {
+        layer.name: least_left_shift(_multipliers(layer.tensors) / 2.0**FRACTION_BITS)
+        for layer in quantise(plain).layers
+        if isinstance(layer.op, MacOp) and layer.op.output_dtype == "int8"
+    }
+    needed = {name: shift for name, shift in shifts.items() if shift}
+    return dataclasses.replace(net, left_shifts=needed)
+
+
+def _inputs_to_observe(net: FloatNet, activations: Activations) -> list[str]:
+    """What layers read, no layer makes, and nobody has given a scale."""
+    made = {layer.name for layer in net.arch.layers}
+    read = dict.fromkeys(name for layer in net.arch.layers for name in layer.inputs)
+    known = made | net.quantities.keys()
+    return [name for name in read if name in activations and name not in known]
+
+
+def _multipliers(tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Every multiplier of a layer as float64, exact below 2**53."""
+    kinds = [values for name, values in tensors.items() if name.endswith("multiplier")]
+    return np.concatenate(kinds).astype(np.float64)
+
+
+def _interval(op: Op) -> Interval:
+    """What the activation that is fused into a layer clamps its output to."""
+    activation = getattr(op, "activation", None)
+    return (None, None) if activation is None else activation.bounds()
+
+
+def _rough_range(values: np.ndarray) -> Range:
+    """Any range in which the network can be quantised, to see who asks for a better one."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    reach = float(np.abs(finite).max(initial=0.0)) or 1.0
+    return -reach, reach
