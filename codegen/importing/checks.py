@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import onnx
 
 from codegen.errors import HvError
 from codegen.importing.draft import REAL_TYPES, Draft
 from codegen.importing.graph import Node
 
+NO_NUMBERS: dict[int, str] = {
+    onnx.TensorProto.STRING: "strings",
+    onnx.TensorProto.COMPLEX64: "complex",
+    onnx.TensorProto.COMPLEX128: "complex",
+}
 BOUNDED = frozenset({"Clip", "Max", "Min", "Pad"})  # an infinite number means "no bound" there
 
 
@@ -17,10 +23,26 @@ def check_draft(draft: Draft) -> None:
     """All checks, the first that fails raises.
 
     Raises:
-        HvError: a shape is not known, or a constant is not finite.
+        HvError: something is no tensor of numbers, a shape is not known, or a constant is not
+            finite.
     """
+    _check_tensors(draft)
     _check_shapes(draft)
     _check_finite(draft)
+
+
+def _check_tensors(draft: Draft) -> None:
+    live = draft.read() | {name for node in draft.nodes for name in node.outputs} | {*draft.inputs}
+    kinds = draft.no_tensors | {
+        name: NO_NUMBERS[kind] for name, kind in draft.types.items() if kind in NO_NUMBERS
+    }
+    faults = [f"{name} ({kinds[name]})" for name in sorted(live & set(kinds))]
+    if faults:
+        raise HvError(
+            f"not tensors of numbers: {', '.join(faults)}",
+            where=draft.where,
+            hint="C gets plain tensors; take these parts out of the model",
+        )
 
 
 def _check_shapes(draft: Draft) -> None:
@@ -34,8 +56,8 @@ def _check_shapes(draft: Draft) -> None:
                 raise HvError(
                     f"the shape of {tensor} cannot be found out",
                     where=f"{draft.where}, node {node.name} ({node.op_type})",
-                    hint="it depends on the numbers, or the node's inputs do not fit together;"
-                    " export the model with fixed sizes",
+                    hint=draft.fault
+                    or "it depends on the numbers; export the model with fixed sizes",
                 )
             if math.prod(draft.shapes[tensor]) == 0:
                 raise HvError(

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import onnx
 from onnx import numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from codegen.errors import HvError
 from codegen.importing.draft import Draft
+from codegen.importing.evaluation import evaluate
 from codegen.importing.graph import Node, OwnIntegers
 from codegen.importing.loading import BROKEN_HINT, FAULTS, first_line, opset_of
 from codegen.importing.own_constants import carried, dequantised
@@ -80,7 +80,7 @@ class _Folder:
             ).graph
         except FAULTS as error:
             raise HvError(
-                f"shapes that contradict each other: {first_line(error)}",
+                f"the shapes contradict each other: {first_line(error)}",
                 where=self.where,
                 hint=BROKEN_HINT,
             ) from error
@@ -99,21 +99,38 @@ class _Folder:
 
     def draft(self, types: Mapping[str, onnx.TypeProto]) -> Draft:
         """What is left, for the next steps."""
+        shapes = _shapes(types)
         return Draft(
             where=self.where,
+            fault=self._fault(shapes),
             opset=self.opset,
             inputs=[value.name for value in self.model.graph.input],
             outputs=[(value.name, value.name) for value in self.model.graph.output],
             nodes=[_node(node) for node in self.nodes],
             constants=self.constants,
-            shapes=_shapes(types),
+            shapes=shapes,
             types={
                 name: kind.tensor_type.elem_type
                 for name, kind in types.items()
                 if kind.HasField("tensor_type")
             },
+            no_tensors={
+                name: kind.WhichOneof("value").removesuffix("_type")
+                for name, kind in types.items()
+                if not kind.HasField("tensor_type")
+            },
             own_integers=self.own_integers,
         )
+
+    def _fault(self, shapes: Mapping[str, Shape]) -> str:
+        """Why ONNX does not know every shape, if it says why."""
+        if all(name in shapes for node in self.nodes for name in node.output if name):
+            return ""
+        try:
+            self.infer(strict=True)
+        except HvError as error:
+            return error.what
+        return ""
 
     def _folded(self, node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> bool:
         """Whether the node became constants."""
@@ -182,22 +199,6 @@ class _Folder:
                 hint="constants are dense tensors of numbers",
             )
         return array
-
-
-def evaluate(
-    node: onnx.NodeProto, feeds: Mapping[str, np.ndarray], opset: int
-) -> dict[str, np.ndarray] | None:
-    """What a standard node answers, by output; None where onnx's own reference cannot say."""
-    alone = onnx.NodeProto()
-    alone.CopyFrom(node)
-    try:
-        results = ReferenceEvaluator(alone, opsets={"": opset}).run(None, dict(feeds))
-    except Exception:  # whatever its thousand operators raise: it stays a node
-        return None
-    arrays = {
-        name: np.asarray(result) for name, result in zip(node.output, results, strict=False) if name
-    }
-    return None if any(array.dtype == object for array in arrays.values()) else arrays
 
 
 def _measured(node: onnx.NodeProto, shape: Shape) -> np.ndarray:

@@ -36,6 +36,8 @@ class Draft:
         constants: by name; types as in the file.
         shapes: of tensors that are no constants, where they are known.
         types: element types (TensorProto's numbers) of the same.
+        no_tensors: "sequence" and the like, by the name of what is no tensor.
+        fault: why not all shapes are known, as ONNX says, or "".
         own_integers: of the constants that came quantised.
         quantities: of activations.
         remarks: for people.
@@ -49,6 +51,8 @@ class Draft:
     constants: dict[str, np.ndarray]
     shapes: dict[str, Shape]
     types: dict[str, int]
+    no_tensors: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
     own_integers: dict[str, OwnIntegers] = field(default_factory=dict)
     quantities: dict[str, Quantity] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -79,3 +83,10 @@ class Draft:
             nodes += step(dataclasses.replace(node, inputs=inputs), names)
         self.nodes = nodes
         self.outputs = [(name, names.get(tensor, tensor)) for name, tensor in self.outputs]
+
+
+def type_name(kind: int) -> str:
+    """What numpy calls an element type."""
+    if kind == onnx.TensorProto.UNDEFINED:
+        return "unknown"
+    return str(onnx.helper.tensor_dtype_to_np_dtype(kind).name)

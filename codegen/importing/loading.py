@@ -17,6 +17,9 @@ from codegen.errors import HvError
 
 OLDEST_OPSET = 7  # the first with today's broadcasting
 STANDARD_DOMAINS = ("", "ai.onnx")  # two names of one domain
+# ONNX Runtime's own names of standard operators, the same since the standard ones have an axis
+BORROWED = {("com.microsoft", "QuantizeLinear"), ("com.microsoft", "DequantizeLinear")}
+BORROWED_SINCE = 13
 # what onnx, its C++ part and protobuf raise at bytes that make no model
 FAULTS = (
     onnx.checker.ValidationError,
@@ -174,5 +177,7 @@ def _one_name_for_the_standard(model: onnx.ModelProto) -> None:
     del model.opset_import[:]
     model.opset_import.extend(kept)
     for node in model.graph.node:
-        if node.domain in STANDARD_DOMAINS:
+        if node.domain in STANDARD_DOMAINS or (
+            (node.domain, node.op_type) in BORROWED and opset >= BORROWED_SINCE
+        ):
             node.domain = ""

@@ -9,8 +9,16 @@ import numpy as np
 import onnx
 
 from codegen.errors import HvError
+from codegen.importing.evaluation import evaluate
 from codegen.importing.graph import OwnIntegers
 
+# operators that only move elements of their first input
+MOVERS = frozenset(
+    {
+        *("Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Tile"),
+        *("Transpose", "Unsqueeze"),
+    }
+)
 INTEGER_TYPES = ("int8", "uint8", "int32")
 
 
@@ -90,5 +98,48 @@ def carried(
     constants: Mapping[str, np.ndarray],
     opset: int,
 ) -> dict[str, OwnIntegers]:
-    """Integers that go through a folded node."""
-    return {}
+    """The integers behind a folded node's result, where the node only moves elements.
+
+    The channel of every element is moved along with it, so that the scales find their axis again.
+    """
+    own = own_integers.get(node.input[0]) if node.input else None
+    if own is None or node.op_type not in MOVERS:
+        return {}
+    others = {name: constants[name] for name in node.input[1:] if name}
+    moved = [
+        evaluate(node, {**others, node.input[0]: array}, opset)
+        for array in (own.integers, _channels(own))
+    ]
+    if moved[0] is None or moved[1] is None:
+        return {}
+    name = node.output[0]
+    integers, channels = moved[0][name], moved[1][name]
+    if own.scale.ndim == 0:
+        return {
+            name: OwnIntegers(integers=integers, scale=own.scale, zero_point=own.zero_point, axis=0)
+        }
+    found = _axis_of(channels)
+    if found is None:
+        return {}
+    axis, order = found
+    scale, zero_point = own.scale[order], own.zero_point[order]
+    return {name: OwnIntegers(integers=integers, scale=scale, zero_point=zero_point, axis=axis)}
+
+
+def _channels(own: OwnIntegers) -> np.ndarray:
+    """int64, the shape of the integers: where each one's scale is."""
+    size = own.integers.shape
+    if own.scale.ndim == 0:
+        return np.zeros(size, np.int64)
+    along = [1] * len(size)
+    along[own.axis] = -1
+    return np.broadcast_to(np.arange(own.scale.size).reshape(along), size).copy()
+
+
+def _axis_of(channels: np.ndarray) -> tuple[int, np.ndarray] | None:
+    """The axis that the channels run along, and which they are; None: they run along several."""
+    for axis in range(channels.ndim):
+        lines = np.moveaxis(channels, axis, 0).reshape(channels.shape[axis], -1)
+        if channels.size and bool(np.all(lines == lines[:, :1])):
+            return axis, lines[:, 0]
+    return None

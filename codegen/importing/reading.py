@@ -11,10 +11,11 @@ import onnx
 
 from codegen.importing.checks import check_draft
 from codegen.importing.constants import fold
-from codegen.importing.draft import REAL_TYPES, Draft
+from codegen.importing.draft import REAL_TYPES, Draft, type_name
 from codegen.importing.dropping import drop_idle, drop_unread
 from codegen.importing.graph import Graph, GraphTensor
 from codegen.importing.loading import load_model
+from codegen.importing.own_scales import take_own_scales
 from codegen.importing.static_shapes import fix_inputs
 from codegen.ops.base import Shape
 
@@ -44,6 +45,7 @@ def read_model(path: Path, shapes: Mapping[str, Shape] = NO_SHAPES) -> Graph:
     outputs = {name: draft.type_of(tensor) for name, tensor in draft.outputs}
     drop_unread(draft)
     drop_idle(draft)
+    take_own_scales(draft)
     drop_unread(draft)
     check_draft(draft)
     _make_float32(draft)
@@ -58,7 +60,7 @@ def _make_float32(draft: Draft) -> None:
     for kind, count in sorted(Counter(real).items()):
         if kind != onnx.TensorProto.FLOAT:
             noun = "tensor" if count == 1 else "tensors"
-            draft.remarks.append(f"{count} {noun} of {_type_name(kind)} taken as float32")
+            draft.remarks.append(f"{count} {noun} of {type_name(kind)} taken as float32")
     for name in sorted(read & set(draft.constants)):
         if draft.type_of(name) in REAL_TYPES:
             draft.constants[name] = draft.constants[name].astype(np.float32)
@@ -74,7 +76,7 @@ def _graph(name: str, draft: Draft, inputs: dict[str, int], outputs: dict[str, i
         name=name,
         opset=draft.opset,
         inputs=tuple(
-            GraphTensor(name=key, tensor=key, shape=shapes[key], dtype=_type_name(inputs[key]))
+            GraphTensor(name=key, tensor=key, shape=shapes[key], dtype=type_name(inputs[key]))
             for key in draft.inputs
         ),
         outputs=tuple(
@@ -82,7 +84,7 @@ def _graph(name: str, draft: Draft, inputs: dict[str, int], outputs: dict[str, i
                 name=key,
                 tensor=tensor,
                 shape=shapes.get(tensor, ()),
-                dtype=_type_name(outputs[key]),
+                dtype=type_name(outputs[key]),
             )
             for key, tensor in draft.outputs
         ),
@@ -95,10 +97,3 @@ def _graph(name: str, draft: Draft, inputs: dict[str, int], outputs: dict[str, i
         },
         remarks=tuple(draft.remarks),
     )
-
-
-def _type_name(kind: int) -> str:
-    """What numpy calls an element type."""
-    if kind == onnx.TensorProto.UNDEFINED:
-        return "unknown"
-    return onnx.helper.tensor_dtype_to_np_dtype(kind).name
