@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
 
+AXES_ARE_AN_INPUT = 13  # opset in which the axes of Squeeze and Unsqueeze stopped being attributes
+
 
 def evaluate(
     node: onnx.NodeProto, feeds: Mapping[str, np.ndarray], opset: int
@@ -21,8 +23,12 @@ def evaluate(
     """
     alone = onnx.NodeProto()
     alone.CopyFrom(node)
+    given = dict(feeds)
+    if node.op_type in ("Squeeze", "Unsqueeze") and opset < AXES_ARE_AN_INPUT:
+        _modernise(alone, given)
+        opset = AXES_ARE_AN_INPUT
     try:
-        results = ReferenceEvaluator(alone, opsets={"": opset}).run(None, dict(feeds))
+        results = ReferenceEvaluator(alone, opsets={"": opset}).run(None, given)
     except Exception:  # whatever its many operators raise: the node stays a node
         return None
     arrays = {name: x for name, x in zip(node.output, results, strict=False) if name}
@@ -31,3 +37,12 @@ def evaluate(
     if any(x.dtype == object for x in arrays.values()):
         return None  # strings
     return {name: np.asarray(x) for name, x in arrays.items()}
+
+
+def _modernise(node: onnx.NodeProto, feeds: dict[str, np.ndarray]) -> None:
+    """Gives axes as an input, in place: the reference's older Unsqueeze fails at scalars."""
+    axes = [list(a.ints) for a in node.attribute if a.name == "axes"]
+    del node.attribute[:]
+    if axes:
+        node.input.append("axes of " + node.output[0])
+        feeds[node.input[-1]] = np.array(axes[0], np.int64)

@@ -50,7 +50,7 @@ def load_model(path: Path) -> onnx.ModelProto:
     _fetch_external(path, model)
     _one_name_for_the_standard(model)
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(_with_shapes(model))
         if model.functions:
             model = inline_local_functions(model)
     except FAULTS as error:
@@ -168,6 +168,16 @@ def _fetch_external(path: Path, model: onnx.ModelProto) -> None:
             where=str(path),
             hint="copy the files of one export together",
         ) from error
+
+
+def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy for the checker, which insists on a shape of each end; the user may give it later."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for value in (*copy.graph.input, *copy.graph.output):
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()
+    return copy
 
 
 def _one_name_for_the_standard(model: onnx.ModelProto) -> None:
