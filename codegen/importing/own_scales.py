@@ -14,6 +14,8 @@ from codegen.importing.draft import BYTE_TYPES, REAL_TYPES, Draft, type_name
 from codegen.importing.graph import Node
 from codegen.ops.base import Quantity
 
+# what a node of another domain computes has no known type; bytes may be plain ones, cast to real
+QUANTISABLE = {*REAL_TYPES, *BYTE_TYPES, onnx.TensorProto.UNDEFINED}
 REQUANTISE = "Requantise"  # the house's own node: the same numbers with another quantity
 
 
@@ -45,7 +47,7 @@ def _quantise(
 ) -> Iterable[Node]:
     source, target = node.inputs[0], node.outputs[0]
     kind = draft.type_of(target)
-    if source not in kinds and draft.type_of(source) not in {*REAL_TYPES, *BYTE_TYPES}:
+    if source not in kinds and draft.type_of(source) not in QUANTISABLE:
         raise _fault(
             draft, node, f"{source} is {type_name(draft.type_of(source))}, not real numbers"
         )
@@ -79,8 +81,11 @@ def _quantity(draft: Draft, node: Node, kind: int) -> Quantity:
     Args:
         draft: the graph.
         node: QuantizeLinear or DequantizeLinear.
-        kind: the type of these integers.
+        kind: the type of these integers, where the node has no zero point that says it.
     """
+    zero_points = node.inputs[2] if len(node.inputs) > 2 else ""
+    if zero_points in draft.constants:
+        kind = draft.type_of(zero_points)
     if kind not in BYTE_TYPES:
         raise _fault(
             draft,
@@ -89,9 +94,7 @@ def _quantity(draft: Draft, node: Node, kind: int) -> Quantity:
             hint="quantise activations to int8 or uint8",
         )
     scale = _one_number(draft, node, node.inputs[1], "scale")
-    zero_point = 0
-    if len(node.inputs) > 2 and node.inputs[2]:
-        zero_point = int(_one_number(draft, node, node.inputs[2], "zero point"))
+    zero_point = int(_one_number(draft, node, zero_points, "zero point")) if zero_points else 0
     if not (math.isfinite(scale) and scale > 0):
         raise _fault(
             draft,

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from codegen.errors import HvError
 from codegen.importing.checks import check_draft
 from codegen.importing.constants import fold
 from codegen.importing.draft import REAL_TYPES, Draft, type_name
 from codegen.importing.dropping import drop_idle, drop_unread
 from codegen.importing.graph import Graph, GraphTensor
-from codegen.importing.loading import load_model
+from codegen.importing.loading import BROKEN_HINT, FAULTS, first_line, load_model
 from codegen.importing.own_scales import take_own_scales
 from codegen.importing.static_shapes import fix_inputs
 from codegen.ops.base import Shape
@@ -37,6 +38,15 @@ def read_model(path: Path, shapes: Mapping[str, Shape] = NO_SHAPES) -> Graph:
     Raises:
         HvError: no such file, no ONNX model, sizes unknown, types that integers cannot stand for.
     """
+    try:
+        return _read(path, shapes)
+    except FAULTS as error:
+        raise HvError(
+            f"the model cannot be read: {first_line(error)}", where=str(path), hint=BROKEN_HINT
+        ) from error
+
+
+def _read(path: Path, shapes: Mapping[str, Shape]) -> Graph:
     model = load_model(path)
     remarks = fix_inputs(model, shapes, str(path))
     inputs = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
@@ -45,9 +55,9 @@ def read_model(path: Path, shapes: Mapping[str, Shape] = NO_SHAPES) -> Graph:
     outputs = {name: draft.type_of(tensor) for name, tensor in draft.outputs}
     drop_unread(draft)
     drop_idle(draft)
+    check_draft(draft)
     take_own_scales(draft)
     drop_unread(draft)
-    check_draft(draft)
     _make_float32(draft)
     return _graph(path.stem, draft, inputs, outputs)
 

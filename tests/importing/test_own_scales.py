@@ -214,6 +214,18 @@ def test_what_cannot_be_taken_over(tmp_path: Path, nodes: list[onnx.NodeProto], 
     assert caught.value.hint
 
 
+def test_quantities_around_a_node_of_another_domain(tmp_path: Path) -> None:
+    """Nothing is known of its result; that it cannot be imported is said later, with the rest."""
+    own = onnx.helper.make_node("Own", ["a"], ["b"], domain="house")
+    nodes = [q("x", "xq"), dq("xq", "a"), own, q("b", "bq", "s2 z2"), dq("bq", "y", "s2 z2")]
+    proto = model(nodes, X, Y, NUMBERS, opsets={"house": 1})
+    graph = read(tmp_path, proto)
+    assert [(n.op_type, n.inputs, n.outputs) for n in graph.nodes] == [
+        ("house::Own", ("x",), ("b",))
+    ]
+    assert graph.quantities == {"x": HALF, "b": QUARTER}
+
+
 def test_an_input_cannot_be_two_things(tmp_path: Path) -> None:
     nodes = [node("Cast", "x", "a", to=TensorProto.FLOAT), dq("x", "b", "s zu")]
     with pytest.raises(HvError, match=r"x is read as scale 0\.5"):
