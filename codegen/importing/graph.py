@@ -1,4 +1,4 @@
-"""An ONNX graph as the import reads it: static shapes, constants apart, nothing that computes nothing."""
+"""An ONNX graph as the import reads it: static shapes, constants apart, nothing idle."""
 
 from __future__ import annotations
 
