@@ -11,6 +11,8 @@ from typing import Any
 from codegen.errors import HvError
 from codegen.resources import resource
 
+SCRIPT_MARK = "/* Written by host_tools/boards.py"  # every linker script of ours begins with it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
@@ -96,7 +98,7 @@ def parse_board(name: str, text: str, *, where: str) -> Board:
 def linker_script(board: Board) -> str:
     """Returns the whole linker script: the board's memories, then firmware/startup/sections.ld."""
     sections = (resource("firmware") / "startup" / "sections.ld").read_text(encoding="utf-8")
-    return f"""/* Written by host_tools/boards.py from firmware/boards/{board.name}/board.toml. */
+    return f"""{SCRIPT_MARK} from firmware/boards/{board.name}/board.toml. */
 MEMORY
 {{
     FLASH (rx) : ORIGIN = {board.flash.origin:#010x}, LENGTH = {board.flash.size_bytes}

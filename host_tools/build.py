@@ -16,7 +16,7 @@ from pathlib import Path
 from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import find_target
-from host_tools.boards import Board, linker_script
+from host_tools.boards import SCRIPT_MARK, Board, linker_script
 from host_tools.cache import cache_folder, content_hash, write_atomically
 from host_tools.manifest import Manifest
 from host_tools.processes import run_program
@@ -26,6 +26,7 @@ from host_tools.toolchain import Toolchain
 
 COMPILE_TIMEOUT_S = 300.0
 RESET_FUNCTION = "hv_reset"
+LINKER_SCRIPT = "link.ld"  # written before anything is compiled
 
 STANDARD = "-std=c11"
 
@@ -156,7 +157,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
     _check_order(order)
     sources = _firmware_sources(order)
     objects = tuple(order.out / f"{source.stem}.o" for source in sources)
-    script = order.out / "link.ld"
+    script = order.out / LINKER_SCRIPT
     result = order.out / f"{order.app}.elf"
     compiler = (*order.toolchain.argv, *_target_flags(order))
     is_zig = order.toolchain.is_zig
@@ -205,6 +206,14 @@ def build_firmware(order: FirmwareOrder) -> Firmware:
     )
     _check_stack(firmware)
     return firmware
+
+
+def can_build_in(folder: Path) -> bool:
+    """Whether a folder is missing, empty, or holds an earlier build, finished or interrupted."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return True
+    script = folder / LINKER_SCRIPT
+    return script.is_file() and script.read_text(errors="replace").startswith(SCRIPT_MARK)
 
 
 def plan_library(manifest: Manifest, toolchain: Toolchain, result: Path) -> BuildPlan:

@@ -13,38 +13,35 @@ from codegen.cli.common import (
     compiler_option,
     json_option,
     print_result,
-    store_option,
     table,
     target_option,
-    user_option,
 )
+from codegen.cli.subject import SubjectOrder, subject_options
 
 
 @click.command(short_help="Build firmware for an emulated board.")
-@user_option
+@subject_options
 @target_option
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for the ELF.  [default: build/<user>-firmware]",
+    help="Folder for the ELF.  [default: build/<user or model>-firmware]",
 )
 @compiler_option
 @click.option("--dry-run", is_flag=True, help="Print the compiler calls, run none.")
-@store_option
 @json_option
 def command(
-    user: str,
+    subject: SubjectOrder,
     target: str,
     board: str | None,
     output: Path | None,
     compiler: str | None,
     dry_run: bool,
-    store: Path,
     as_json: bool,
 ) -> None:
-    """Build a person's verifier into firmware.
+    """Build a person's verifier, or a model, into firmware.
 
     The firmware runs the very kernel that `emit` writes; beside it there is only start-up code
     and an application that reads images and writes every tensor.
@@ -54,17 +51,18 @@ def command(
       hvcodegen build --user alice --target cortex-m4
       hvcodegen build --user alice --target cortex-m4 --compiler zig
       hvcodegen build --user alice --dry-run
+      hvcodegen build --onnx model.onnx --calibration samples.npz --target cortex-m4
     """
     from codegen.cli import pipeline
     from codegen.errors import HvError
-    from codegen.store import load_user
     from codegen.targets import find_target
-    from host_tools.build import build_firmware, plan_firmware
+    from host_tools.build import build_firmware, can_build_in, plan_firmware
+    from host_tools.fit import check_fit, limits_of, needs_of
 
     core = find_target(target)
-    out = (output or Path("build") / f"{user}-firmware").resolve()
-    entry = load_user(store, user)
-    if not dry_run and out.is_dir() and any(out.iterdir()) and not (out / "trace.elf").exists():
+    entry = subject.load()
+    out = (output or Path("build") / f"{entry.name}-firmware").resolve()
+    if not dry_run and not can_build_in(out):
         raise HvError(
             "the output folder holds something else than an earlier build",
             where=str(out),
@@ -72,6 +70,7 @@ def command(
         )
     with pipeline.emitted(entry, core) as folder:
         order = pipeline.trace_order(folder, core, compiler, out, board)
+        check_fit(needs_of(pipeline.emission_of(entry, core).program), limits_of(order.board))
         if dry_run:
             argvs = [list(argv) for argv in plan_firmware(order).argvs]
             print_result(as_json, {"commands": argvs}, [shlex.join(argv) for argv in argvs])
