@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,19 +38,19 @@ def require_witness() -> None:
         raise ProgramMissing("the package onnxruntime is not installed", hint=HINT)
 
 
-def run_witness(model: bytes, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+def run_witness(model: bytes, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Runs a model on its CPU provider, each node as it is written: no node is fused or moved.
 
     Args:
-        model: the bytes of an ONNX model with one input.
-        images: uint8 [N, H, W, C], N at least 1.
+        model: the bytes of an ONNX model.
+        inputs: by name, [N, ...], N at least 1: the uint8 image, or int8 tensors.
 
     Returns:
         output name -> array [N, ...], in the model's order.
 
     Raises:
         ProgramMissing: ONNX Runtime is not installed.
-        HvError: it refused the model or the images.
+        HvError: it refused the model or the inputs.
     """
     require_witness()
     runtime: Any = importlib.import_module(WITNESS)  # loaded here: it may be missing, and is slow
@@ -58,10 +59,9 @@ def run_witness(model: bytes, images: NDArray[np.uint8]) -> dict[str, NDArray[An
     options.log_severity_level = _ERRORS_ONLY
     try:
         session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        (source,) = session.get_inputs()
         batches = [
-            session.run(None, {source.name: images[start : start + BATCH]})
-            for start in range(0, len(images), BATCH)
+            session.run(None, {k: values[start : start + BATCH] for k, values in inputs.items()})
+            for start in range(0, len(next(iter(inputs.values()))), BATCH)
         ]
     except Exception as error:  # its exceptions have no public base class
         raise HvError(f"ONNX Runtime refused: {error}", where="witness") from error

@@ -35,11 +35,6 @@ def store_option(function: F) -> F:
     )(function)
 
 
-def user_option(function: F) -> F:
-    """`--user NAME`."""
-    return click.option("--user", required=True, metavar="NAME", help="An enrolled user.")(function)
-
-
 def target_option(function: F) -> F:
     """`--target NAME`."""
     return click.option(
@@ -59,8 +54,14 @@ def json_option(function: F) -> F:
 
 
 def images_option(function: F) -> F:
-    """`--image FILE` (repeatable), `--images DIR`, `--aligned`."""
+    """`--image FILE` (repeatable), `--images DIR`, `--samples NPZ|DIR`, `--aligned`."""
     for decorator in (
+        click.option(
+            "--samples",
+            type=click.Path(path_type=Path),
+            metavar="NPZ|DIR",
+            help="Samples for a model, as for --calibration.  [default: calibration samples]",
+        ),
         click.option(
             "--aligned",
             is_flag=True,

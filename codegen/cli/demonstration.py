@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from codegen.cli import pipeline, verifying
+from codegen.cli.batches import Batch
 from codegen.cli.common import table
 from codegen.cli.enrolling import enrol_person
 from codegen.cli.photos import read_crops
+from codegen.cli.subject import Subject
 from codegen.store import User
 from codegen.targets import Target
 from host_tools.photographs import PHOTOGRAPHS
@@ -43,11 +45,13 @@ def demonstrate(
     """Enrols the first portrait, streams the others, compares every tensor."""
     report(f"enrolling a person from {ENROLLED.name} ...")
     user = enrol_person("demo", [files[ENROLLED.name]], checkpoint)
+    subject = Subject.from_user(user)
     streamed = [files[photo.name] for photo in PHOTOGRAPHS if photo != ENROLLED]
     crops = read_crops(streamed, user.quant_net.arch.image, aligned=False)
     plan = verifying.Plan(target=target, thorough=False, count=True)
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        checks = verifying.verify(user, crops.images, plan, Path(scratch), report)
+        batch = Batch(names=crops.names, inputs=crops.images)
+        checks = verifying.verify(subject, batch, plan, Path(scratch), report)
     ran = next(check.target for check in checks if check.target is not None)
     names = tuple(Path(name).name for name in crops.names)
     verdicts = ran.run.trace.tensors[user.quant_net.layers[-1].name]

@@ -1,64 +1,110 @@
-"""`hvcodegen emit`: a person's network as a folder of C."""
+"""`hvcodegen emit`: a network as a folder of C."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen.cli.common import json_option, print_result, store_option, target_option, user_option
+from codegen.cli.common import json_option, print_result, target_option
+from codegen.cli.subject import SubjectOrder, subject_options
+
+if TYPE_CHECKING:
+    from codegen.lower import Program
 
 
-@click.command(short_help="Write the C of a person's verifier.")
-@user_option
+@click.command(short_help="Write the C of a person's verifier, or of a model.")
+@subject_options
 @target_option
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder to write.  [default: build/<user>]",
+    help="Folder to write.  [default: build/<user or model>]",
 )
-@store_option
+@click.option(
+    "--flash", "flash_bytes", type=click.IntRange(min=1), metavar="BYTES", help="The chip's flash."
+)
+@click.option(
+    "--ram",
+    "ram_bytes",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    help="The chip's RAM.  [default of both: the target's emulated board]",
+)
 @json_option
-def command(user: str, target: str, output: Path | None, store: Path, as_json: bool) -> None:
-    """Write the C of a person's verifier: kernel, weights, bundle, known answers, report.
+def command(
+    subject: SubjectOrder,
+    target: str,
+    output: Path | None,
+    flash_bytes: int | None,
+    ram_bytes: int | None,
+    as_json: bool,
+) -> None:
+    """Write the C of a network: kernel, weights, known answers, report.
 
-    The kernel is the same for every person. Same input, same bytes.
+    Of a person's verifier the kernel is the same for every person, and there is a bundle, too.
+    A model from an ONNX file is quantised first. Same input, same bytes.
 
     \b
     Examples:
       hvcodegen emit --user alice --target cortex-m4
       hvcodegen emit --user alice --target cortex-m4 -o build/alice
+      hvcodegen emit --onnx model.onnx --calibration samples.npz --target cortex-m4
     """
-    from codegen.emit import emit, write_emission
-    from codegen.store import load_user
+    from codegen.cli.answers import calibration_json, calibration_lines
+    from codegen.cli.pipeline import emission_of
+    from codegen.emit import write_emission
     from codegen.targets import find_target
+    from host_tools.fit import board_limits, check_fit, needs_of
 
     core = find_target(target)
-    entry = load_user(store, user)
-    emission = emit(entry.quant_net, user, core)
-    folder = output or Path("build") / user
-    write_emission(emission, folder)
+    entry = subject.load()
+    emission = emission_of(entry, core)
     program = emission.program
-    data = {
-        "user": user,
+    check_fit(needs_of(program), board_limits(core, flash_bytes, ram_bytes))
+    folder = output or Path("build") / entry.name
+    write_emission(emission, folder)
+    data: dict[str, Any] = {
+        ("user" if entry.user else "model"): entry.name,
         "target": target,
         "folder": str(folder),
         "abi": program.abi.hex(),
         "files": {name: len(content) for name, content in emission.files.items()},
         "arena_bytes": program.plan.arena_bytes,
-        "person_bytes": program.person.size_bytes,
         "shared_bytes": program.shared.size_bytes,
     }
-    print_result(
-        as_json,
-        data,
-        [
-            f"wrote {len(emission.files)} files to {folder}",
-            f"  kernel   {program.prefix}.h, {program.prefix}.c: the same for everybody, "
-            f"{program.shared.size_bytes:,} bytes of shared weights",
-            f"  person   hv_person.h, {user}.hvb: {program.person.size_bytes:,} bytes of weights",
-            f"  memory   arena {program.plan.arena_bytes:,} bytes, "
-            f"image {program.architecture.image.size_bytes:,} bytes, the caller's",
-        ],
-    )
+    lines = [f"wrote {len(emission.files)} files to {folder}"]
+    if entry.user:
+        data["person_bytes"] = program.person.size_bytes
+        lines += _person_lines(program, entry.name)
+    else:
+        data |= {
+            "input_bytes": program.input_bytes,
+            "output_bytes": program.output_bytes,
+            **calibration_json(entry),
+        }
+        lines += _model_lines(program)
+    print_result(as_json, data, lines + calibration_lines(entry))
+
+
+def _person_lines(program: Program, user: str) -> list[str]:
+    return [
+        f"  kernel   {program.prefix}.h, {program.prefix}.c: the same for everybody, "
+        f"{program.shared.size_bytes:,} bytes of shared weights",
+        f"  person   hv_person.h, {user}.hvb: {program.person.size_bytes:,} bytes of weights",
+        f"  memory   arena {program.plan.arena_bytes:,} bytes, "
+        f"image {program.input_bytes:,} bytes, the caller's",
+    ]
+
+
+def _model_lines(program: Program) -> list[str]:
+    return [
+        f"  kernel   {program.prefix}.h, {program.prefix}.c: {len(program.steps)} layers, "
+        f"{program.macs:,} multiply-accumulates, {program.shared.size_bytes:,} bytes of weights",
+        *(f"  input    {port.name} int8 {list(port.shape)}" for port in program.inputs),
+        *(f"  output   {port.name} {port.dtype} {list(port.shape)}" for port in program.outputs),
+        f"  memory   arena {program.plan.arena_bytes:,} bytes, inputs {program.input_bytes:,}, "
+        f"outputs {program.output_bytes:,}, all the caller's",
+    ]

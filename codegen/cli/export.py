@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from codegen.cli.common import json_option, print_result, store_option, user_option
+from codegen.cli.common import json_option, print_result
+from codegen.cli.subject import Subject, SubjectOrder, subject_options
 from codegen.errors import HvError
 
 if TYPE_CHECKING:
     import onnx
-
-    from codegen.store import User
 
 FORMATS = {
     "onnx": "real numbers, as trained",
@@ -24,8 +23,8 @@ FORMATS = {
 }
 
 
-@click.command(short_help="Write a person's verifier as ONNX.")
-@user_option
+@click.command(short_help="Write a verifier or a model as ONNX.")
+@subject_options
 @click.option(
     "--format",
     "form",
@@ -38,32 +37,31 @@ FORMATS = {
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write.  [default: build/<user>.onnx, <user>-qdq.onnx, <user>-integer.onnx]",
+    help="File to write.  [default: build/<name>.onnx, <name>-qdq.onnx, <name>-integer.onnx]",
 )
-@store_option
 @json_option
-def command(user: str, form: str, output: Path | None, store: Path, as_json: bool) -> None:
-    """Write a person's verifier as ONNX, for other people's tools. Same input, same bytes.
+def command(subject: SubjectOrder, form: str, output: Path | None, as_json: bool) -> None:
+    """Write a network as ONNX, for other people's tools. Same input, same bytes.
 
-    The input is the camera's crop, uint8 [N, height, width, channels].
+    A verifier's input is the camera's crop, uint8 [N, height, width, channels].
 
     \b
     Examples:
       hvcodegen export --user alice --format onnx
       hvcodegen export --user alice --format onnx-integer -o alice.onnx
+      hvcodegen export --onnx model.onnx --calibration samples.npz --format onnx-qdq
     """
     import hashlib
 
     from codegen.export.builder import OPSET, describe_tensor, model_bytes
-    from codegen.store import load_user
 
-    entry = load_user(store, user)
+    entry = subject.load()
     model = _model(entry, form)
     content = model_bytes(model)
-    file = output or Path("build") / f"{user}{form.removeprefix('onnx')}.onnx"
+    file = output or Path("build") / f"{entry.name}{form.removeprefix('onnx')}.onnx"
     _write(file, content)
     data = {
-        "user": user,
+        ("user" if entry.user else "model"): entry.name,
         "format": form,
         "file": str(file),
         "bytes": len(content),
@@ -82,16 +80,16 @@ def command(user: str, form: str, output: Path | None, store: Path, as_json: boo
     print_result(as_json, data, lines)
 
 
-def _model(user: User, form: str) -> onnx.ModelProto:
+def _model(subject: Subject, form: str) -> onnx.ModelProto:
     from codegen.export.float_graph import float_graph
     from codegen.export.integer_graph import integer_graph
     from codegen.export.qdq_graph import qdq_graph
 
     if form == "onnx":
-        return float_graph(user.float_net)
+        return float_graph(subject.float_net)
     if form == "onnx-qdq":
-        return qdq_graph(user.quant_net)
-    return integer_graph(user.quant_net)
+        return qdq_graph(subject.quant_net)
+    return integer_graph(subject.quant_net)
 
 
 def _write(file: Path, content: bytes) -> None:

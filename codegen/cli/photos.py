@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from codegen.cli.common import progress, talk
-from codegen.emit import VECTOR_SEEDS, vector_image
 from codegen.errors import HvError
 from codegen.nets import Image
 
@@ -84,13 +83,6 @@ def read_crops(files: Sequence[Path], image: Image, *, aligned: bool) -> Crops:
             hint="use photographs of a face seen from the front",
         )
     return Crops(names=tuple(names), images=np.stack(crops), skipped=tuple(skipped))
-
-
-def test_images(image: Image) -> Crops:
-    """The images of the known answers, for those who have no photograph at hand."""
-    images = [vector_image(seed, image.size_bytes).reshape(image.shape) for seed in VECTOR_SEEDS]
-    names = tuple(f"test image {seed}" for seed in VECTOR_SEEDS)
-    return Crops(names=names, images=np.stack(images), skipped=())
 
 
 class _NoFace(Exception):

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from codegen import reference
-from codegen.emit import emit, write_emission
+from codegen.cli.subject import Subject
+from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.enrolment_gate import real_scores
-from codegen.nets import QuantNet
-from codegen.store import User
+from codegen.nets import IMAGE, QuantNet
+from codegen.packing import member_offsets
 from codegen.targets import Target
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
@@ -37,29 +38,61 @@ class Score:
     accepted: bool
 
 
+def emission_of(subject: Subject, target: Target) -> Emission:
+    """A person's folder, or a model's."""
+    if subject.model is not None:
+        return emit_network(subject.quant_net, target, subject.model.imported.notes())
+    return emit(subject.quant_net, subject.name, target)
+
+
 @contextmanager
-def emitted(user: User, target: Target, folder: Path | None = None) -> Iterator[Path]:
-    """The user's emitted folder: `folder`, or a temporary one."""
-    emission = emit(user.quant_net, user.name, target)
+def emitted(subject: Subject, target: Target, folder: Path | None = None) -> Iterator[Path]:
+    """The subject's emitted folder: `folder`, or a temporary one."""
+    emission = emission_of(subject, target)
     if folder is not None:
         write_emission(emission, folder)
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        fresh = Path(scratch) / user.name
+        fresh = Path(scratch) / subject.name
         write_emission(emission, fresh)
         yield fresh
 
 
-def torch_reference(net: QuantNet, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Every tensor of every image, from the PyTorch integer reference."""
+def torch_reference(
+    net: QuantNet, inputs: np.ndarray | Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Every tensor of every sample, from the PyTorch integer reference."""
     import torch
 
-    batches = [
-        reference.run(net, torch.from_numpy(images[start : start + REFERENCE_BATCH]))
-        for start in range(0, len(images), REFERENCE_BATCH)
-    ]
+    given = inputs if isinstance(inputs, Mapping) else {IMAGE: inputs}
+    count = len(next(iter(given.values())))
+    batches = []
+    for start in range(0, count, REFERENCE_BATCH):
+        part = {
+            name: torch.from_numpy(np.ascontiguousarray(values[start : start + REFERENCE_BATCH]))
+            for name, values in given.items()
+        }
+        batches.append(reference.run(net, part if isinstance(inputs, Mapping) else part[IMAGE]))
     return {name: torch.cat([batch[name] for batch in batches]).numpy() for name in batches[0]}
+
+
+def split_results(net: QuantNet, results: np.ndarray) -> dict[str, np.ndarray]:
+    """The bytes of answers, uint8 [N, result bytes] -> [N, *shape] by the output's layer."""
+    layers = {layer.name: layer for layer in net.layers}
+    chosen = [layers[name] for name in net.arch.outputs]
+    shapes = [layer.output_shape for layer in chosen]
+    dtypes = [np.dtype(layer.op.output_dtype) for layer in chosen]
+    sizes = [int(np.prod(s)) * d.itemsize for s, d in zip(shapes, dtypes, strict=True)]
+    offsets, _ = member_offsets(sizes)
+    return {
+        layer.name: np.ascontiguousarray(results[:, offset : offset + size])
+        .view(dtype)
+        .reshape(len(results), *shape)
+        for layer, offset, size, dtype, shape in zip(
+            chosen, offsets, sizes, dtypes, shapes, strict=True
+        )
+    }
 
 
 def build_trace_firmware(

@@ -3,89 +3,72 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from codegen.cli.common import (
-    compiler_option,
-    images_option,
-    json_option,
-    print_result,
-    store_option,
-    table,
-    user_option,
-)
+from codegen.cli.common import compiler_option, images_option, json_option, print_result
+from codegen.cli.subject import SubjectOrder, subject_options
 
 
-@click.command(short_help="Score photographs with the C on this machine.")
-@user_option
+@click.command(short_help="Run samples through the C on this machine.")
+@subject_options
 @images_option
 @click.option("--compare/--no-compare", default=True, show_default=True, help="Check every tensor.")
 @compiler_option
-@store_option
 @json_option
 def command(
-    user: str,
+    subject: SubjectOrder,
     files: tuple[Path, ...],
     folder: Path | None,
+    samples: Path | None,
     aligned: bool,
     compare: bool,
     compiler: str | None,
-    store: Path,
     as_json: bool,
 ) -> None:
-    """Score photographs with the generated C, compiled for this machine.
+    """Run photographs, or samples of a model, through the generated C, compiled for this machine.
 
     Every tensor of every layer is compared with the PyTorch integer reference; one differing bit
-    ends with exit code 3 and names the layer, the index, and both values.
+    ends with exit code 3 and names the layer, the index, and both values. A model's outputs are
+    compared with the model in real numbers, too, as a signal-to-noise ratio.
 
     \b
     Examples:
       hvcodegen simulate --user alice --image door.jpg
       hvcodegen simulate --user alice --images visitors/ --json
       hvcodegen simulate --user alice --images crops/ --aligned --no-compare
+      hvcodegen simulate --onnx model.onnx --calibration samples.npz --samples test.npz
     """
     import time
 
     from codegen.cli import pipeline
-    from codegen.cli.photos import find_files, read_crops
-    from codegen.store import load_user
+    from codegen.cli.answers import answers
+    from codegen.cli.batches import read_batch
     from codegen.targets import find_target
     from host_tools.compare import compare as compare_traces
     from host_tools.compare import require_equal
     from host_tools.simulator import Simulator
     from host_tools.toolchain import Purpose, choose
 
-    paths = find_files(files, folder)
-    if not paths:
+    if subject.user and not files and folder is None:
         raise click.UsageError("give --image FILE or --images DIR")
-    entry = load_user(store, user)
+    entry = subject.load()
     net = entry.quant_net
-    crops = read_crops(paths, net.arch.image, aligned=aligned)
+    batch = read_batch(entry, files, folder, samples, aligned=aligned)
+    rows = batch.rows(net.arch)
     with pipeline.emitted(entry, find_target("cortex-m4")) as emitted:
         simulator = Simulator(emitted, toolchain=choose(Purpose.HOST, compiler))
         if compare:
             import torch  # noqa: F401 - loaded before the clock starts
         start = time.perf_counter()
         if compare:
-            trace = simulator.trace(crops.images)
-            comparison = compare_traces(pipeline.torch_reference(net, crops.images), trace)
-            verdicts = trace[net.layers[-1].name]
+            outputs = simulator.trace(rows)
+            comparison = compare_traces(pipeline.torch_reference(net, batch.inputs), outputs)
         else:
-            verdicts = simulator.run(crops.images)
+            outputs = pipeline.split_results(net, simulator.run_bytes(rows))
         seconds = time.perf_counter() - start
-    scores = pipeline.scores_of(net, crops.names, verdicts)
-    data: dict[str, Any] = {
-        "user": user,
-        "threshold": entry.float_net.threshold,
-        "scores": [vars(score) for score in scores],
-        "skipped": [{"name": name, "reason": reason} for name, reason in crops.skipped],
-        "images_per_second": len(scores) / seconds,
-    }
-    headings = ("photograph", "accumulator", "score", "verdict")
-    lines = table(headings, pipeline.score_rows(scores))
-    lines.append(f"threshold {entry.float_net.threshold:.3f}")
+    data, lines = answers(entry, batch, outputs)
+    data["images_per_second"] = len(rows) / seconds
     if compare:
         data |= pipeline.comparison_json(comparison)
         lines.append(
@@ -93,7 +76,8 @@ def command(
             + ("bit-exact" if comparison.bit_exact else str(comparison.first_difference))
         )
     rate = "with" if compare else "without"
-    lines.append(f"{len(scores) / seconds:.0f} images a second {rate} the comparison")
+    unit = "images" if entry.user else "samples"
+    lines.append(f"{len(rows) / seconds:.0f} {unit} a second {rate} the comparison")
     print_result(as_json, data, lines)
     if compare:
-        require_equal(comparison, where=f"host C of {user}")
+        require_equal(comparison, where=f"host C of {entry.name}")

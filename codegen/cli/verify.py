@@ -12,15 +12,14 @@ from codegen.cli.common import (
     images_option,
     json_option,
     print_result,
-    store_option,
     talk,
     target_option,
-    user_option,
 )
+from codegen.cli.subject import SubjectOrder, subject_options
 
 
 @click.command(short_help="Prove: reference == this machine == target.")
-@user_option
+@subject_options
 @target_option
 @images_option
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
@@ -31,19 +30,18 @@ from codegen.cli.common import (
     type=click.Choice(["onnxruntime"]),
     help="One more implementation: the exported integer graph, run by ONNX Runtime.",
 )
-@store_option
 @json_option
 def command(
-    user: str,
+    subject: SubjectOrder,
     target: str,
     files: tuple[Path, ...],
     folder: Path | None,
+    samples: Path | None,
     aligned: bool,
     board: str | None,
     compiler: str | None,
     emulator: str | None,
     witness: str | None,
-    store: Path,
     as_json: bool,
 ) -> None:
     """Prove that the reference, this machine and the emulated target compute the same bits.
@@ -56,22 +54,21 @@ def command(
       hvcodegen verify --user alice --target cortex-m4 --images visitors/
       hvcodegen verify --user alice --witness onnxruntime
       hvcodegen verify --user alice --json
+      hvcodegen verify --onnx model.onnx --calibration samples.npz --witness onnxruntime
     """
     from codegen.cli import verifying
-    from codegen.cli.photos import find_files, read_crops, test_images
-    from codegen.store import load_user
+    from codegen.cli.batches import read_batch
     from codegen.targets import find_target
 
     core = find_target(target)
-    entry = load_user(store, user)
-    image = entry.quant_net.arch.image
-    paths = find_files(files, folder)
-    crops = read_crops(paths, image, aligned=aligned) if paths else test_images(image)
+    entry = subject.load()
+    batch = read_batch(entry, files, folder, samples, aligned=aligned)
     plan = verifying.Plan(
         target=core, board=board, compiler=compiler, emulator=emulator, witness=witness
     )
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        checks = verifying.verify(entry, crops.images, plan, Path(scratch), talk)
+        checks = verifying.verify(entry, batch, plan, Path(scratch), talk)
     data: dict[str, Any] = verifying.summary(checks)
-    print_result(as_json, data, verifying.check_lines(checks))
+    unit = "images" if entry.user else "samples"
+    print_result(as_json, data, verifying.check_lines(checks, unit))
     verifying.require_bit_exact(checks)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from codegen.cli import pipeline
+from codegen.cli.batches import Batch
 from codegen.cli.common import table
+from codegen.cli.subject import Subject
 from codegen.errors import OutputsDiffer
-from codegen.nets import QuantNet
-from codegen.store import User
+from codegen.nets import IMAGE, QuantNet
 from codegen.targets import Target
 from host_tools.boards import Board
 from host_tools.build import Firmware, build_firmware
@@ -67,17 +68,19 @@ class Check:
 
 
 def verify(
-    user: User, images: np.ndarray, plan: Plan, scratch: Path, report: Callable[[str], None]
+    subject: Subject, batch: Batch, plan: Plan, scratch: Path, report: Callable[[str], None]
 ) -> list[Check]:
-    """Runs the images through every implementation; images uint8 [N, H, W, C].
+    """Runs the batch through every implementation.
 
     Raises:
         ProgramMissing: there is no compiler or no emulator at all, or not the witness asked for.
     """
     report("running the PyTorch integer reference ...")
-    expected = pipeline.torch_reference(user.quant_net, images)
-    witnessed = _witnessed(user.quant_net, images, expected, plan, report)
-    with pipeline.emitted(user, plan.target, scratch / user.name) as folder:
+    net = subject.quant_net
+    expected = pipeline.torch_reference(net, batch.inputs)
+    witnessed = _witnessed(net, batch, expected, plan, report)
+    images = batch.rows(net.arch)
+    with pipeline.emitted(subject, plan.target, scratch / subject.name) as folder:
         checks = [
             Check(
                 where=f"this machine, {toolchain.name}",
@@ -113,7 +116,7 @@ def summary(checks: list[Check]) -> dict[str, Any]:
     }
 
 
-def check_lines(checks: list[Check]) -> list[str]:
+def check_lines(checks: list[Check], unit: str = "images") -> list[str]:
     """A table of what was compared, and the verdict."""
     rows = [
         (c.where, c.comparison.tensors_compared, "equal" if c.comparison.bit_exact else "DIFFERS")
@@ -124,7 +127,7 @@ def check_lines(checks: list[Check]) -> list[str]:
     return [
         *table(("compared with the PyTorch integer reference", "tensors", ""), rows),
         "",
-        f"{verdict}, {checks[0].comparison.images} images",
+        f"{verdict}, {checks[0].comparison.images} {unit}",
     ]
 
 
@@ -149,7 +152,7 @@ def require_bit_exact(checks: list[Check]) -> None:
 
 def _witnessed(
     net: QuantNet,
-    images: np.ndarray,
+    batch: Batch,
     expected: Mapping[str, np.ndarray],
     plan: Plan,
     report: Callable[[str], None],
@@ -163,7 +166,8 @@ def _witnessed(
 
     require_witness()
     report(f"running the exported integer graph in {plan.witness} ...")
-    tensors = run_witness(model_bytes(integer_graph(net, every_layer=True)), images)
+    inputs = batch.inputs if isinstance(batch.inputs, Mapping) else {IMAGE: batch.inputs}
+    tensors = run_witness(model_bytes(integer_graph(net, every_layer=True)), inputs)
     where = f"integer graph in {plan.witness}"
     return [Check(where=where, comparison=compare(expected, tensors), target=None)]
 

@@ -77,7 +77,7 @@ class Builder:
         name: str,
         summary: str,
         *,
-        image: TensorInfo,
+        inputs: Sequence[TensorInfo],
         results: Sequence[TensorInfo],
         layers: Sequence[TensorInfo],
     ) -> onnx.ModelProto:
@@ -86,7 +86,7 @@ class Builder:
         Args:
             name: the architecture's.
             summary: what the graph computes, for people.
-            image: the input.
+            inputs: what it is given, in order.
             results: the outputs, in order.
             layers: results of layers; declared, so that a checker compares the shapes.
         """
@@ -94,7 +94,7 @@ class Builder:
         graph = helper.make_graph(
             self._nodes,
             name,
-            [image.proto()],
+            [given.proto() for given in inputs],
             [result.proto() for result in results],
             [numpy_helper.from_array(values, key) for key, values in self._constants.items()],
             value_info=[layer.proto() for layer in layers if layer.name not in kept],

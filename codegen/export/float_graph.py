@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from codegen.export.builder import Builder, TensorInfo, element_type
+from codegen.export.builder import Builder, element_type
 from codegen.export.exporter import RealLayer
 from codegen.export.ops import find_exporter
 from codegen.export.real_parts import (
     CHANNELS_FIRST,
     OUTPUTS,
-    SCORE,
-    channels_first,
     float32,
     per_channel,
-    tensor_name,
+    real_info,
+    real_inputs,
+    result_name,
 )
 from codegen.nets import IMAGE, FloatNet, Image, Layer
 from codegen.ops.normalised_decision import NormalisedDecision
@@ -24,26 +24,35 @@ SUMMARY = (
     "The verifier in real numbers. score is a cosine, or w.h + b where the decision is plain; "
     "accepted is score >= threshold."
 )
+NETWORK_SUMMARY = "The network in real numbers. Images are [N, C, H, W]."
 
 
 def float_graph(net: FloatNet) -> onnx.ModelProto:
-    """The network from image uint8 [N, H, W, C] to score float32 [N] and accepted bool [N]."""
+    """A verifier from image uint8 [N, H, W, C] to score float32 [N] and accepted bool [N].
+
+    Any other network from its inputs to its outputs, float32, images [N, C, H, W].
+    """
     graph = Builder()
     arch = net.arch
     shapes = arch.shapes()
-    tensors = {IMAGE: _read_image(graph, arch.image)}
+    tensors = {name: name for name in arch.input_names}
+    if arch.is_verifier:
+        tensors[IMAGE] = _read_image(graph, arch.image)
     for layer in arch.layers:
-        tensors[layer.name] = SCORE if layer.op.is_decision else tensor_name(layer.name)
+        tensors[layer.name] = result_name(arch, layer)
         find_exporter(layer.op.kind).real(graph, _real_layer(graph, net, layer, tensors))
-    infos = [
-        TensorInfo(
-            name=tensors[layer.name], dtype=np.float32, shape=channels_first(shapes[layer.name])
-        )
+    infos = {
+        layer.name: real_info(tensors[layer.name], shapes[layer.name])
         for layer in arch.layers
         if not layer.op.is_decision
-    ]
-    image = TensorInfo(name=IMAGE, dtype=np.uint8, shape=arch.image.shape)
-    return graph.model(arch.name, SUMMARY, image=image, results=OUTPUTS, layers=infos)
+    }
+    return graph.model(
+        arch.name,
+        SUMMARY if arch.is_verifier else NETWORK_SUMMARY,
+        inputs=real_inputs(arch),
+        results=OUTPUTS if arch.is_verifier else [infos[name] for name in arch.outputs],
+        layers=list(infos.values()),
+    )
 
 
 def _read_image(graph: Builder, image: Image) -> str:

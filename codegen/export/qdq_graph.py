@@ -26,9 +26,11 @@ from codegen.export.real_parts import (
     channels_first,
     float32,
     per_channel,
+    real_info,
+    real_inputs,
     tensor_name,
 )
-from codegen.nets import IMAGE, Image, QuantNet
+from codegen.nets import IMAGE, Architecture, Image, QuantNet
 from codegen.ops.base import Quantity, QuantLayer
 from codegen.ops.normalised_decision import NormalisedDecision
 
@@ -36,10 +38,16 @@ SUMMARY = (
     "The verifier with its own scales and zero points between QuantizeLinear and DequantizeLinear. "
     "score is a cosine, or w.h + b where the decision is plain; accepted is score >= threshold."
 )
+NETWORK_SUMMARY = (
+    "The network with its own scales between QuantizeLinear and DequantizeLinear. "
+    "Images are [N, C, H, W]."
+)
 
 
 def qdq_graph(net: QuantNet, *, every_layer: bool = False) -> onnx.ModelProto:
-    """The network from image uint8 [N, H, W, C] to score float32 [N] and accepted bool [N].
+    """A verifier from image uint8 [N, H, W, C] to score float32 [N] and accepted bool [N].
+
+    Any other network from its inputs to its outputs, float32, images [N, C, H, W].
 
     Args:
         net: the integer network; it passed codegen.gates.check_network.
@@ -50,20 +58,38 @@ def qdq_graph(net: QuantNet, *, every_layer: bool = False) -> onnx.ModelProto:
     """
     graph = Builder()
     layers = {layer.name: layer for layer in net.layers}
-    tensors = {IMAGE: _read_image(graph, net.arch.image)}
+    tensors = _read_inputs(graph, net)
     infos = []
     for layer in net.layers:
-        tensors[layer.name] = _add_layer(graph, layer, layers, tensors)
+        tensors[layer.name] = _add_layer(graph, net.arch, layer, layers, tensors)
         if layer.op.output_dtype == "int8":
-            name, shape = tensor_name(layer.name), channels_first(layer.output_shape)
+            name, shape = tensor_name(net.arch, layer.name), channels_first(layer.output_shape)
             infos.append(TensorInfo(name=name, dtype=np.int8, shape=shape))
+    results = OUTPUTS if net.arch.is_verifier else _network_outputs(net, layers, tensors)
     return graph.model(
         net.arch.name,
-        SUMMARY,
-        image=TensorInfo(name=IMAGE, dtype=np.uint8, shape=net.arch.image.shape),
-        results=(*OUTPUTS, *infos) if every_layer else OUTPUTS,
+        SUMMARY if net.arch.is_verifier else NETWORK_SUMMARY,
+        inputs=real_inputs(net.arch),
+        results=(*results, *infos) if every_layer else results,
         layers=infos,
     )
+
+
+def _network_outputs(
+    net: QuantNet, layers: dict[str, QuantLayer], tensors: dict[str, str]
+) -> tuple[TensorInfo, ...]:
+    """The real results of the outputs, behind the last DequantizeLinear."""
+    return tuple(real_info(tensors[name], layers[name].output_shape) for name in net.arch.outputs)
+
+
+def _read_inputs(graph: Builder, net: QuantNet) -> dict[str, str]:
+    """Names of the real tensors of the inputs."""
+    if net.arch.is_verifier:
+        return {IMAGE: _read_image(graph, net.arch.image)}
+    return {
+        name: _quantised(graph, name, f"{name}/int8", quantity)
+        for name, quantity in net.input_quantities.items()
+    }
 
 
 def _read_image(graph: Builder, image: Image) -> str:
@@ -84,11 +110,15 @@ def _quantised(graph: Builder, real: str, output: str, quantity: Quantity) -> st
 
 
 def _add_layer(
-    graph: Builder, layer: QuantLayer, layers: dict[str, QuantLayer], tensors: dict[str, str]
+    graph: Builder,
+    arch: Architecture,
+    layer: QuantLayer,
+    layers: dict[str, QuantLayer],
+    tensors: dict[str, str],
 ) -> str:
     """Adds a layer; returns the name of its real result."""
     is_int8 = layer.op.output_dtype == "int8"
-    own = tensor_name(layer.name)
+    own = tensor_name(arch, layer.name)
     output = SCORE if layer.op.is_decision else f"{layer.name}/exact" if is_int8 else own
     real = RealLayer(
         name=layer.name,

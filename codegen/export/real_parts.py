@@ -9,6 +9,7 @@ import numpy as np
 
 from codegen.export.builder import Builder, TensorInfo
 from codegen.export.exporter import RealLayer
+from codegen.nets import IMAGE, Architecture, Layer
 from codegen.ops.base import Activation, Op, Shape
 from codegen.ops.grouped import GroupedMac
 from codegen.ops.windows import DilatedWindow, Window
@@ -26,9 +27,29 @@ def float32(values: object) -> np.ndarray:
     return np.asarray(values, np.float32, order="C")
 
 
-def tensor_name(layer: str) -> str:
-    """The tensor of a layer; a layer may be called what an output is called."""
-    return f"{layer}/tensor" if layer in (SCORE, ACCEPTED) else layer
+def tensor_name(arch: Architecture, layer: str) -> str:
+    """The tensor of a layer; a verifier's layer may be called what an output is called."""
+    return f"{layer}/tensor" if arch.is_verifier and layer in (SCORE, ACCEPTED) else layer
+
+
+def result_name(arch: Architecture, layer: Layer) -> str:
+    """The tensor of a layer, or the score of a decision."""
+    return SCORE if layer.op.is_decision else tensor_name(arch, layer.name)
+
+
+def real_inputs(arch: Architecture) -> list[TensorInfo]:
+    """The camera's image as it is, any other input in real numbers."""
+    if arch.is_verifier:
+        return [TensorInfo(name=IMAGE, dtype=np.uint8, shape=arch.image.shape)]
+    return [
+        TensorInfo(name=given.name, dtype=np.float32, shape=channels_first(given.shape))
+        for given in arch.inputs
+    ]
+
+
+def real_info(name: str, shape: Shape) -> TensorInfo:
+    """A layer's result; `shape` in the house's order."""
+    return TensorInfo(name=name, dtype=np.float32, shape=channels_first(shape))
 
 
 def channels_first(shape: Shape) -> Shape:

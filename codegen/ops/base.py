@@ -148,6 +148,7 @@ class Op(ABC):
     reads_image: ClassVar[bool] = False  # its kernel can take camera bytes
     is_alias: ClassVar[bool] = False  # its output is its input's bytes; no code runs
     is_decision: ClassVar[bool] = False
+    keeps_quantity: ClassVar[bool] = False  # its output's scale is its input's, whatever is asked
 
     @property
     def output_dtype(self) -> DType:

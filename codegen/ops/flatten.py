@@ -36,6 +36,7 @@ class Flatten(Op):
     """[H, W, C] -> [H * W * C]."""
 
     kind: ClassVar[str] = "flatten"
+    keeps_quantity: ClassVar[bool] = True
     is_alias: ClassVar[bool] = True
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:

@@ -34,6 +34,7 @@ class MaxPool(Window, Op):
     """Taps in the padding never win; every window has a tap in the image."""
 
     kind: ClassVar[str] = "max_pool"
+    keeps_quantity: ClassVar[bool] = True
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """[OH, OW, C]."""

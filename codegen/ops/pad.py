@@ -82,6 +82,7 @@ class Pad(Op):
     """`before` and `after` along each axis in the house's order; `value` is a real number."""
 
     kind: ClassVar[str] = "pad"
+    keeps_quantity: ClassVar[bool] = True
 
     before: Shape
     after: Shape

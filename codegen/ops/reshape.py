@@ -37,6 +37,7 @@ class Reshape(Op):
     """Any shape -> any other with as many elements, in the house's order of axes."""
 
     kind: ClassVar[str] = "reshape"
+    keeps_quantity: ClassVar[bool] = True
     is_alias: ClassVar[bool] = True
 
     shape: Shape

@@ -46,6 +46,7 @@ class Resize(Op):
     """
 
     kind: ClassVar[str] = "resize"
+    keeps_quantity: ClassVar[bool] = True
 
     rows: Shape
     columns: Shape

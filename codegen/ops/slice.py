@@ -33,6 +33,7 @@ class Slice(Op):
     """Along each axis, in the house's order, index i of the output reads start + i * step."""
 
     kind: ClassVar[str] = "slice"
+    keeps_quantity: ClassVar[bool] = True
 
     start: Shape
     size: Shape

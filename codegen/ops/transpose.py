@@ -34,6 +34,7 @@ class Transpose(Op):
     """Axis i of the output is axis axes[i] of the input, in the house's order."""
 
     kind: ClassVar[str] = "transpose"
+    keeps_quantity: ClassVar[bool] = True
 
     axes: Shape
 

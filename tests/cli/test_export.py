@@ -59,7 +59,7 @@ def test_the_exported_file_gives_the_verdicts(run: Run, alice: User) -> None:
     run("export", "--user", "alice", "-o", "alice.onnx")
     batch = images(alice.quant_net.arch, 9, 4)
     expected = reference.run(alice.quant_net, batch)["decision"]
-    got = run_witness(Path("alice.onnx").read_bytes(), batch)["decision"]
+    got = run_witness(Path("alice.onnx").read_bytes(), {"image": batch})["decision"]
     np.testing.assert_array_equal(got, expected)
 
 

@@ -27,7 +27,7 @@ def test_the_nodes_compute_the_function(expression: Expression) -> None:
     model = graph.model(
         "one",
         "",
-        image=TensorInfo(name="image", **info),
+        inputs=[TensorInfo(name="image", **info)],
         results=[TensorInfo(name="result", **info)],
         layers=[],
     )

@@ -47,7 +47,7 @@ def check_same_bits(net: QuantNet, seed: int, count: int = 12) -> None:
     expected = reference.run(net, batch)
     model = integer_graph(net, every_layer=True)
     answers = {
-        "as written": run_witness(model_bytes(model), batch),
+        "as written": run_witness(model_bytes(model), {"image": batch}),
         "optimised": run_model(model, batch),
     }
     for way, got in answers.items():
@@ -164,8 +164,8 @@ def test_a_planted_fault_is_found_where_it_is(constant: str, layer: str) -> None
     batch = images(net.arch, 40, 1)
     expected = reference.run(net, batch)
     model = integer_graph(net, every_layer=True)
-    assert compare(expected, run_witness(model_bytes(model), batch)).bit_exact
-    broken = run_witness(model_bytes(with_fault(model, constant)), batch)
+    assert compare(expected, run_witness(model_bytes(model), {"image": batch})).bit_exact
+    broken = run_witness(model_bytes(with_fault(model, constant)), {"image": batch})
     parted = [name for name in expected if (expected[name] != broken[name]).any()]
     assert parted[0] == layer
     comparison = compare(expected, broken)

@@ -89,7 +89,7 @@ def _model(graph: Builder, source: Shape, result: Shape, dtype: Any) -> onnx.Mod
     model = graph.model(
         "layer",
         "one layer",
-        image=TensorInfo(name="source0", dtype=dtype, shape=source),
+        inputs=[TensorInfo(name="source0", dtype=dtype, shape=source)],
         results=(TensorInfo(name="layer", dtype=dtype, shape=result),),
         layers=(),
     )

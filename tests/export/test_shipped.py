@@ -34,7 +34,9 @@ def test_the_integer_graph_gives_every_tensor_bit_by_bit(net: FloatNet) -> None:
     batch = images(net.arch, 16, 1)
     model = integer_graph(quant, every_layer=True)
     check(model)
-    comparison = compare(reference.run(quant, batch), run_witness(model_bytes(model), batch))
+    comparison = compare(
+        reference.run(quant, batch), run_witness(model_bytes(model), {"image": batch})
+    )
     assert comparison.bit_exact, comparison.first_difference
     assert comparison.tensors_compared == 16 * len(quant.layers)
 

@@ -22,7 +22,7 @@ def test_batches_are_joined(monkeypatch: pytest.MonkeyPatch, count: int) -> None
     monkeypatch.setattr(witness, "BATCH", 4)
     net = conv_head()
     batch = images(net.arch, count, 1)
-    got = witness.run_witness(model_bytes(integer_graph(net, every_layer=True)), batch)
+    got = witness.run_witness(model_bytes(integer_graph(net, every_layer=True)), {"image": batch})
     comparison = compare(reference.run(net, batch), got)
     assert comparison.bit_exact
     assert comparison.tensors_compared == count * len(net.layers)
@@ -32,10 +32,10 @@ def test_a_damaged_model_and_wrong_images_are_refused() -> None:
     pytest.importorskip("onnxruntime", reason=witness.HINT)
     net = conv_head()
     with pytest.raises(HvError, match="ONNX Runtime refused"):
-        witness.run_witness(b"no model", images(net.arch, 1, 1))
+        witness.run_witness(b"no model", {"image": images(net.arch, 1, 1)})
     small = np.zeros((1, 2, 2, 3), np.uint8)
     with pytest.raises(HvError, match="ONNX Runtime refused"):
-        witness.run_witness(model_bytes(integer_graph(net)), small)
+        witness.run_witness(model_bytes(integer_graph(net)), {"image": small})
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:

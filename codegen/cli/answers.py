@@ -1,0 +1,113 @@
+"""What a network answered, for people and for machines: scores of a person, or signals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from codegen.cli import pipeline
+from codegen.cli.common import table
+
+if TYPE_CHECKING:
+    from codegen.cli.batches import Batch
+    from codegen.cli.onnx_model import Model
+    from codegen.cli.subject import Subject
+
+Answer = tuple[dict[str, Any], list[str]]  # for machines, for people
+
+
+def answers(subject: Subject, batch: Batch, outputs: Mapping[str, np.ndarray]) -> Answer:
+    """Args: outputs, int8 or int32 [N, *shape] by layer, at least those that the caller gets."""
+    if subject.model is None:
+        return _verdicts(subject, batch, outputs[subject.quant_net.layers[-1].name])
+    return _signals(subject, subject.model, batch, outputs)
+
+
+def calibration_lines(subject: Subject) -> list[str]:
+    """How a model was calibrated; nothing where nothing was."""
+    if subject.model is None or subject.model.report is None:
+        return []
+    report = subject.model.report
+    others = ", ".join(
+        f"{each.name} {each.snr_db:.1f}"
+        for each in report.candidates
+        if each.name != report.chosen and each.snr_db is not None
+    )
+    best = next(each for each in report.candidates if each.name == report.chosen)
+    lines = [f"calibrated: {report.chosen}, {best.snr_db:.1f} dB on the samples"]
+    return lines + ([f"  also tried, dB: {others}"] if others else [])
+
+
+def calibration_json(subject: Subject) -> dict[str, Any]:
+    """The same for machines."""
+    if subject.model is None or subject.model.report is None:
+        return {}
+    report = subject.model.report
+    return {
+        "calibration": {
+            "chosen": report.chosen,
+            "snr_db": dict(report.outputs),
+            "candidates": [vars(candidate) for candidate in report.candidates],
+        }
+    }
+
+
+def _verdicts(subject: Subject, batch: Batch, verdicts: np.ndarray) -> Answer:
+    scores = pipeline.scores_of(subject.quant_net, batch.names, verdicts)
+    threshold = subject.float_net.threshold
+    data = {
+        "user": subject.name,
+        "threshold": threshold,
+        "scores": [vars(score) for score in scores],
+        "skipped": [{"name": name, "reason": reason} for name, reason in batch.skipped],
+    }
+    headings = ("photograph", "accumulator", "score", "verdict")
+    return data, [*table(headings, pipeline.score_rows(scores)), f"threshold {threshold:.3f}"]
+
+
+def _signals(
+    subject: Subject, model: Model, batch: Batch, outputs: Mapping[str, np.ndarray]
+) -> Answer:
+    """Each output against the real-valued model on the same samples."""
+    from codegen.calibration.signal_to_noise import snr_db
+    from codegen.cli.onnx_model import run_real
+
+    layers = {layer.name: layer for layer in subject.quant_net.layers}
+    real = None if batch.real is None else run_real(model.imported.net, model.imported, batch.real)
+    rows, facts = [], []
+    for tensor in model.imported.outputs:
+        layer = layers[tensor.name]
+        got = layer.quantity.reals(outputs[tensor.name])
+        fact: dict[str, Any] = {
+            "name": tensor.model_name,
+            "shape": list(tensor.shape),
+            "scale": layer.quantity.scale,
+            "zero_point": layer.quantity.zero_point,
+        }
+        signal = largest = "-"
+        if real is not None:
+            wanted = real[tensor.name].astype(np.float64)
+            fact["snr_db"] = snr_db(wanted, got)
+            fact["largest_error"] = float(np.abs(wanted - got).max())
+            signal, largest = f"{fact['snr_db']:.1f}", f"{fact['largest_error']:.4g}"
+        shape = "x".join(map(str, tensor.shape))
+        rows.append((tensor.model_name, shape, f"{layer.quantity.scale:.4g}", signal, largest))
+        facts.append(fact)
+    data: dict[str, Any] = {
+        "model": subject.name,
+        "samples": len(batch.names),
+        "outputs": facts,
+        **calibration_json(subject),
+    }
+    if real is not None:
+        data["snr_db"] = min(fact["snr_db"] for fact in facts)
+    headings = ("output", "shape", "step", "SNR dB", "largest error")
+    lines = table(headings, rows)
+    lines.append(
+        f"{len(batch.names)} samples, against the model in real numbers"
+        if real is not None
+        else f"{len(batch.names)} made-up inputs; give --samples to compare with real numbers"
+    )
+    return data, lines

@@ -1,0 +1,196 @@
+"""Concat, Split, Slice, Gather of constant places, Pad."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from codegen.importing.context import Context, Unsupported
+from codegen.importing.graph import Node
+from codegen.importing.values import (
+    Axes,
+    Value,
+    X,
+    default_axes,
+    house_shape,
+    natural_axes,
+)
+from codegen.ops.base import Shape
+from codegen.ops.concat import Concat
+from codegen.ops.constant import Constant
+from codegen.ops.pad import Pad
+from codegen.ops.slice import Slice
+
+
+def concat(context: Context, node: Node) -> None:
+    """Inputs in the order of axes of the first one, if that has the axis; constants may join."""
+    shape = context.shape(node.outputs[0])
+    axis = int(node.attribute("axis")) % len(shape)
+    computed = [t for t in node.inputs if t not in context.graph.constants]
+    if not computed:
+        raise Unsupported("all of its inputs are constants")
+    axes = _axes_with(context.plain(computed[0]).axes, shape, axis)
+    layers = [_joined(context, node, tensor, axes) for tensor in node.inputs]
+    context.layer(node.outputs[0], Concat(axis=axes.index(axis)), layers, axes)
+
+
+def split(context: Context, node: Node) -> None:
+    """One slice for each output."""
+    shape = context.shape(node.inputs[0])
+    axis = int(node.attribute("axis", 0)) % len(shape)
+    start = 0
+    for output in node.outputs:
+        size = context.shape(output)[axis] if output else 0
+        if not output:
+            raise Unsupported("one of its outputs has no name")
+        starts, steps = [0] * len(shape), [1] * len(shape)
+        starts[axis] = start
+        _take(context, node.inputs[0], output, starts, steps)
+        start += size
+
+
+def slice_(context: Context, node: Node) -> None:
+    """Constant starts, ends, axes and steps; as attributes before opset 10."""
+    shape = context.shape(node.inputs[0])
+    begin = _numbers(context, node, 1, "starts")
+    if begin is None:
+        raise Unsupported("it has no starts")
+    axes = _numbers(context, node, 3, "axes") or list(range(len(begin)))
+    steps = _numbers(context, node, 4, "steps") or [1] * len(begin)
+    starts, strides = [0] * len(shape), [1] * len(shape)
+    for axis, first, step in zip(axes, begin, steps, strict=True):
+        size = shape[axis % len(shape)]
+        lowest, highest = (0, size) if step > 0 else (0, size - 1)
+        place = first + size if first < 0 else first
+        starts[axis % len(shape)] = min(max(place, lowest), highest)
+        strides[axis % len(shape)] = step
+    _take(context, node.inputs[0], node.outputs[0], starts, strides)
+
+
+def gather(context: Context, node: Node) -> None:
+    """Places along one axis that are evenly spaced: a slice."""
+    indices = context.required_constant(node, 1, "list of indices")
+    shape = context.shape(node.inputs[0])
+    axis = int(node.attribute("axis", 0)) % len(shape)
+    places = indices.reshape(-1).astype(int) % shape[axis]
+    gaps = set(np.diff(places).tolist())
+    if indices.ndim > 1 or len(gaps) > 1 or gaps == {0}:
+        raise Unsupported("its places are not evenly spaced", "a Slice could do the same")
+    value = context.value(node.inputs[0])
+    starts, steps = [0] * len(shape), [1] * len(shape)
+    starts[axis], steps[axis] = int(places[0]), gaps.pop() if gaps else 1
+    taken = tuple(len(places) if a == axis else size for a, size in enumerate(shape))
+    piece = _slice(context, value, taken, starts, steps, node.name)
+    if indices.ndim == 0:  # the axis disappears
+        names = {a: a - (a > axis) for a in range(len(shape)) if a != axis}
+        axes = tuple(None if a is None else names.get(a) for a in piece.axes)
+        piece = dataclasses.replace(piece, shape=context.shape(node.outputs[0]), axes=axes)
+    context.set(node.outputs[0], piece)
+
+
+def pad(context: Context, node: Node) -> None:
+    """Constant, reflected or repeated edges."""
+    source, output = node.inputs[0], node.outputs[0]
+    shape = context.shape(source)
+    before, after = _pads(context, node, len(shape))
+    mode = node.attribute("mode", "constant")
+    if min(*before, *after) < 0:
+        raise Unsupported("it removes elements", "use a Slice")
+    if mode not in ("constant", "reflect", "edge"):
+        raise Unsupported(f"its mode is {mode}", "constant, reflect and edge are supported")
+    value = context.plain(source)
+    padded = [axis for axis in range(len(shape)) if before[axis] or after[axis]]
+    axes = value.axes
+    if any(axis not in axes for axis in padded):
+        axes = default_axes(context.shape(output))
+        axes = axes if all(axis in axes for axis in padded) else tuple(range(len(shape)))
+    op = Pad(
+        before=tuple(0 if axis is None else before[axis] for axis in axes),
+        after=tuple(0 if axis is None else after[axis] for axis in axes),
+        mode=mode,
+        value=_pad_value(context, node),
+    )
+    context.layer(output, op, [context.arrange(value, axes)], axes)
+
+
+def _joined(context: Context, node: Node, tensor: str, axes: Axes) -> str:
+    constant = context.graph.constants.get(tensor)
+    if constant is None:
+        return context.arranged(tensor, axes)
+    shape = house_shape(constant.shape, axes)
+    named = [axis for axis in axes if axis is not None]
+    rest = [axis for axis in range(constant.ndim) if axis not in named]
+    values = constant.transpose(*named, *rest).reshape(shape)
+    name = f"{node.name}_constant"
+    return context.network.add(name, Constant(shape=shape), [], {"values": values})
+
+
+def _axes_with(axes: Axes, shape: Shape, axis: int) -> Axes:
+    """These axes if they name `axis` and every axis that is longer than 1, else usual ones."""
+    for candidate in (axes, default_axes(shape), natural_axes(shape)):
+        named = {a for a in candidate if a is not None}
+        if axis in named and named >= {a for a, size in enumerate(shape) if size != 1}:
+            return candidate
+    return tuple(range(len(shape)))
+
+
+def _take(context: Context, source: str, output: str, starts: list[int], steps: list[int]) -> None:
+    value, shape = context.value(source), context.shape(output)
+    context.set(output, _slice(context, value, shape, starts, steps, context.name_of(output)))
+
+
+def _slice(
+    context: Context, value: Value, shape: Shape, starts: list[int], steps: list[int], text: str
+) -> Value:
+    """Part of a value, of the model's `shape`; what is pending stays pending."""
+    if 0 in shape:
+        raise Unsupported("its result is empty")
+    if shape == value.shape and not any(starts) and set(steps) == {1}:
+        return value
+    axes = value.axes
+    op = Slice(
+        start=tuple(0 if axis is None else starts[axis] for axis in axes),
+        size=house_shape(shape, axes),
+        step=tuple(1 if axis is None else steps[axis] for axis in axes),
+    )
+    plain = dataclasses.replace(value, expression=X)
+    layer = context.network.add(text, op, [context.arrange(plain, axes)])
+    return dataclasses.replace(value, layer=layer, shape=shape)
+
+
+def _numbers(context: Context, node: Node, index: int, name: str) -> list[int] | None:
+    if context.has_input(node, index):
+        values = context.required_constant(node, index, f"list of {name}")
+        return [int(value) for value in values.reshape(-1)]
+    numbers = node.attribute(name)
+    return None if numbers is None else [int(number) for number in numbers]
+
+
+def _pads(context: Context, node: Node, rank: int) -> tuple[list[int], list[int]]:
+    numbers = _numbers(context, node, 1, "pads")
+    if numbers is None:
+        numbers = node.attribute("paddings") or [0] * (2 * rank)
+    axes = list(range(rank))
+    if context.has_input(node, 3):
+        listed = context.required_constant(node, 3, "list of axes").reshape(-1)
+        axes = [int(axis) % rank for axis in listed]
+    before, after = [0] * rank, [0] * rank
+    for place, axis in enumerate(axes):
+        before[axis], after[axis] = numbers[place], numbers[place + len(axes)]
+    return before, after
+
+
+def _pad_value(context: Context, node: Node) -> float:
+    if context.has_input(node, 2):
+        return float(context.required_constant(node, 2, "value").reshape(-1)[0])
+    return float(node.attribute("value", 0.0))
+
+
+HANDLERS = {
+    "Concat": concat,
+    "Gather": gather,
+    "Pad": pad,
+    "Slice": slice_,
+    "Split": split,
+}

@@ -1,0 +1,127 @@
+"""Reshape and its kin, Transpose: other names for the same bytes wherever that is enough."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from codegen.importing.context import Context, Unsupported
+from codegen.importing.graph import Node
+from codegen.importing.values import (
+    Axes,
+    Value,
+    X,
+    elements,
+    moving_axes,
+    natural_axes,
+)
+from codegen.ops.base import Shape
+
+
+def reshape(context: Context, node: Node) -> None:
+    """Reshape, Flatten, Squeeze and Unsqueeze: the output's shape is known."""
+    source, output = node.inputs[0], node.outputs[0]
+    value, shape = context.value(source), context.shape(output)
+    axes = relabelled(value, shape)
+    if axes is not None:
+        context.set(output, dataclasses.replace(value, shape=shape, axes=axes))
+        return
+    if value.expression == X and _only_weights_follow(context, output):
+        context.flattened[output] = value
+        return
+    natural = tuple(sorted(moving_axes(value.shape, value.axes)))
+    layer = context.arrange(dataclasses.replace(value, expression=X), natural or (None,))
+    held = context.network.reshaped(layer, _natural_shape(shape))
+    context.set(
+        output,
+        Value(layer=held, shape=shape, axes=natural_axes(shape), expression=value.expression),
+    )
+
+
+def transpose(context: Context, node: Node) -> None:
+    """No byte moves here: whoever reads the tensor says which order it needs."""
+    value = context.value(node.inputs[0])
+    rank = len(value.shape)
+    perm = [int(axis) for axis in node.attribute("perm", range(rank - 1, -1, -1))]
+    axes = tuple(None if axis is None else perm.index(axis) for axis in value.axes)
+    shape = tuple(value.shape[axis] for axis in perm)
+    context.set(node.outputs[0], dataclasses.replace(value, shape=shape, axes=axes))
+
+
+def same(context: Context, node: Node) -> None:
+    """The same values; a quantity of its own makes it a layer."""
+    context.set(node.outputs[0], context.value(node.inputs[0]))
+
+
+def depth_to_space(context: Context, node: Node) -> None:
+    """Channels become pixels; DCR and CRD differ in which part of the channel is which."""
+    source, output = node.inputs[0], node.outputs[0]
+    shape = context.shape(source)
+    _require_image(shape)
+    block = int(node.attribute("blocksize"))
+    _, channels, height, width = shape
+    rest = channels // (block * block)
+    layer = context.arranged(source, (2, 3, 1))
+    if node.attribute("mode", "DCR") == "CRD":
+        split, turned = (height, width, rest, block, block), (0, 3, 1, 4, 2)
+    else:
+        split, turned = (height, width, block, block, rest), (0, 2, 1, 3, 4)
+    moved = context.network.transposed(context.network.reshaped(layer, split), turned)
+    context.hold(output, moved, (2, 3, 1))
+
+
+def space_to_depth(context: Context, node: Node) -> None:
+    """Pixels become channels."""
+    source, output = node.inputs[0], node.outputs[0]
+    shape = context.shape(source)
+    _require_image(shape)
+    block = int(node.attribute("blocksize"))
+    _, channels, height, width = shape
+    layer = context.arranged(source, (2, 3, 1))
+    split = (height // block, block, width // block, block, channels)
+    moved = context.network.transposed(context.network.reshaped(layer, split), (0, 2, 1, 3, 4))
+    context.hold(output, moved, (2, 3, 1))
+
+
+def relabelled(value: Value, shape: Shape) -> Axes | None:
+    """The value's axes in a shape that differs in sizes of 1 alone; None in any other."""
+    before = [axis for axis, size in enumerate(value.shape) if size != 1]
+    after = [axis for axis, size in enumerate(shape) if size != 1]
+    if [value.shape[axis] for axis in before] != [shape[axis] for axis in after]:
+        return None
+    names = dict(zip(before, after, strict=True))
+    return tuple(None if axis is None else names.get(axis) for axis in value.axes)
+
+
+def _natural_shape(shape: Shape) -> Shape:
+    return tuple(1 if axis is None else shape[axis] for axis in natural_axes(shape))
+
+
+def _only_weights_follow(context: Context, tensor: str) -> bool:
+    """Whether only constant weights meet a flattened tensor: they are turned instead of it."""
+    shape, readers = context.shape(tensor), context.readers(tensor)
+    if context.is_answer(tensor) or tensor in context.graph.quantities or not readers:
+        return False
+    return elements(shape[:-1]) == 1 and all(
+        node.op_type in ("Gemm", "MatMul")
+        and node.inputs[0] == tensor
+        and node.inputs[1] in context.graph.constants
+        and not node.attribute("transA", 0)
+        for node in readers
+    )
+
+
+def _require_image(shape: Shape) -> None:
+    if len(shape) != 4 or shape[0] != 1:
+        raise Unsupported(f"its input has the shape {list(shape)}", "one image is supported")
+
+
+HANDLERS = {
+    "DepthToSpace": depth_to_space,
+    "Flatten": reshape,
+    "Requantise": same,
+    "Reshape": reshape,
+    "SpaceToDepth": space_to_depth,
+    "Squeeze": reshape,
+    "Transpose": transpose,
+    "Unsqueeze": reshape,
+}

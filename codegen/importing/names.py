@@ -1,0 +1,47 @@
+"""Names of a model become names in C: lower case, short, each once."""
+
+from __future__ import annotations
+
+import re
+
+from codegen.architecture_rules import IMAGE
+
+LONGEST = 32
+
+# fmt: off
+C_KEYWORDS = frozenset({
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
+    "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict",
+    "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union",
+    "unsigned", "void", "volatile", "while",
+})
+# what a kernel calls its own things, see codegen.architecture_rules
+RESERVED = C_KEYWORDS | {
+    IMAGE, "abi", "arena_t", "inputs_t", "layer", "outputs_t", "person_from_bundle", "person_t",
+    "run", "shared", "shared_t", "tensors",
+}
+# fmt: on
+
+
+def c_name(text: str, taken: set[str]) -> str:
+    """A name like `text` that is not taken; it is taken from now on.
+
+    The end of a long name is kept: it says more than the path before it.
+    """
+    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    words = re.sub(r"^[^a-z]+", "", words) or "layer"
+    stem = words[-LONGEST:].lstrip("_0123456789") or "layer"
+    name, number = stem, 2
+    while name in taken or name in RESERVED:
+        suffix = f"_{number}"
+        name, number = stem[: LONGEST - len(suffix)] + suffix, number + 1
+    taken.add(name)
+    return name
+
+
+def architecture_name(text: str) -> str:
+    """A name like `text` for an architecture; "net" before a digit."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "net"
+    if not words[0].isalpha():
+        words = f"net-{words}"
+    return words[:LONGEST].rstrip("-")
