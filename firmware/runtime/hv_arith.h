@@ -12,8 +12,9 @@ _Static_assert((INT64_C(-3) >> 1) == INT64_C(-2), "the contract needs an arithme
 #define HV_FRACTION_BITS 32                  /* a multiplier m stands for m / 2^32 */
 #define HV_ROUND_HALF (INT64_C(1) << 31)     /* half of the last place: half rounds up */
 
-/* Keeps a layer a function of its own, so that profilers and certifiers find it by name. No copies for
- * constant weights either: gcc 12.2 for x86-64, at -O2 and -O3, vectorises such a copy wrongly. */
+/* Keeps a layer a function of its own, so that profilers and certifiers find it by name. No copy for
+ * constant weights either: gcc 12.2 for x86-64, at -O2 and -O3, gives such a copy wrong addresses
+ * where it vectorises (-fno-ivopts, or noclone as here, keeps it right). */
 #if defined(__clang__)
 #define HV_LAYER __attribute__((noinline))
 #elif defined(__GNUC__)
