@@ -38,6 +38,7 @@ class Context:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.network = NetworkBuilder()
+        self.remarks = list(graph.remarks)
         self._values: dict[str, Value] = {}
         self._done: set[str] = set()
         self._materialised: dict[tuple[str, object], str] = {}
@@ -47,6 +48,11 @@ class Context:
                 self._readers.setdefault(tensor, []).append(node)
         self.flattened: dict[str, Value] = {}  # read by layers with weights only: they turn these
         self._answers = {output.tensor for output in graph.outputs}
+
+    def remark(self, text: str) -> None:
+        """Notes something that a person should know; once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     def shape(self, tensor: str) -> Shape:
         """The model's shape of a tensor."""

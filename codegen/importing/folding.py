@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codegen.arith import INT8_MIN
 from codegen.errors import HvError
 from codegen.importing.context import Context, Unsupported
-from codegen.importing.graph import Node, OwnIntegers
+from codegen.importing.graph import Node
 from codegen.ops.base import Activation
+
+BYTE_OFFSET = 128  # zero point of symmetric uint8 weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,14 +188,28 @@ def along_axis(values: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndar
     return padded.reshape(-1)
 
 
-def own_scales(own: OwnIntegers | None, channels: int, channel_axis: int) -> np.ndarray | None:
-    """Scales [C] of weights that came symmetric and with a scale per output channel or in all."""
-    if own is None or own.zero_point.any() or own.integers.dtype == np.uint8:
+def symmetric_scales(
+    context: Context, tensor: str, channels: int, channel_axis: int
+) -> np.ndarray | None:
+    """Scales [C] of weights that came symmetric and with a scale per output channel or in all.
+
+    Of any others the house chooses scales itself, and the import remarks on it.
+    """
+    own = context.own_integers(tensor)
+    if own is None:
         return None
-    if own.scale.size == 1:
-        return np.full(channels, float(own.scale.reshape(-1)[0]))
-    axis = own.axis % own.integers.ndim
-    return own.scale.astype(np.float64) if axis == channel_axis else None
+    middle = BYTE_OFFSET if own.integers.dtype == np.uint8 else 0
+    axis = own.axis % max(own.integers.ndim, 1)
+    if (own.zero_point != middle).any() or (own.scale.size > 1 and axis != channel_axis):
+        context.remark(
+            f"weights {tensor}: their zero point is not {middle} or their scales do not run along "
+            "the output channel; they get scales per channel that do"
+        )
+        return None
+    lowest = int((own.integers.astype(np.int64) - middle == INT8_MIN).sum())
+    if lowest:
+        context.remark(f"weights {tensor}: {lowest} of -128 become -127, weights are symmetric")
+    return np.broadcast_to(own.scale.astype(np.float64).reshape(-1), (channels,)).copy()
 
 
 def _slopes(context: Context, node: Node, channels: int, channel_axis: int) -> np.ndarray | None:

@@ -131,7 +131,7 @@ def import_graph(graph: Graph, name: str | None = None) -> ImportedNet:
         net=net,
         inputs=tuple(dataclasses.replace(i, shape=declared[i.name]) for i in inputs),
         outputs=tuple(outputs),
-        remarks=graph.remarks,
+        remarks=tuple(context.remarks),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from codegen.importing.context import Context, Unsupported
-from codegen.importing.folding import Folded, Weights, fold, own_scales
+from codegen.importing.folding import Folded, Weights, fold, symmetric_scales
 from codegen.importing.graph import Node
 from codegen.importing.values import image_axes
 from codegen.importing.windows import Geometry, conv_geometry, padded_image, require_image
@@ -44,7 +44,7 @@ def conv_transpose(context: Context, node: Node) -> None:
     bias = _bias(context, node, channels)
     image = require_image(context, node)
     geometry = conv_geometry(node, weight.shape[2:], image, transposed=True)
-    scales = own_scales(context.own_integers(node.inputs[1]), channels, 1) if groups == 1 else None
+    scales = symmetric_scales(context, node.inputs[1], channels, 1) if groups == 1 else None
     linear = Weights(weight=turned, bias=bias, scales=scales)
     folded = fold(context, linear, node.outputs[0], channel_axis=1)
     op = ConvTranspose(
@@ -119,8 +119,8 @@ def _weights(
     if channel_axis is None:
         return weight, np.zeros(0), None
     channels = weight.shape[channel_axis]
-    own = context.own_integers(node.inputs[1])
-    return weight, _bias(context, node, channels), own_scales(own, channels, channel_axis)
+    scales = symmetric_scales(context, node.inputs[1], channels, channel_axis)
+    return weight, _bias(context, node, channels), scales
 
 
 def _bias(context: Context, node: Node, channels: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from codegen.importing.context import Context, Unsupported
-from codegen.importing.folding import Weights, fold, own_scales
+from codegen.importing.folding import Weights, fold, symmetric_scales
 from codegen.importing.graph import Node
 from codegen.importing.values import Value, elements, moving_axes
 from codegen.ops.add import Add
@@ -22,7 +22,7 @@ def gemm(context: Context, node: Node) -> None:
     output_axis = 0 if node.attribute("transB", 0) else 1
     weight = weight if output_axis == 0 else weight.T
     alpha, beta = float(node.attribute("alpha", 1.0)), float(node.attribute("beta", 1.0))
-    own = own_scales(context.own_integers(node.inputs[1]), len(weight), output_axis)
+    own = symmetric_scales(context, node.inputs[1], len(weight), output_axis)
     linear = Weights(
         weight=weight * alpha,
         bias=np.zeros(len(weight)),
@@ -43,7 +43,7 @@ def matmul(context: Context, node: Node) -> None:
     """A * B, one of them constant and a matrix."""
     constant = context.constant(node, 1)
     if constant is not None and constant.ndim == 2:
-        own = own_scales(context.own_integers(node.inputs[1]), constant.shape[1], 1)
+        own = symmetric_scales(context, node.inputs[1], constant.shape[1], 1)
         weight = constant.astype(np.float64).T
         linear = Weights(weight=weight, bias=np.zeros(len(weight)), scales=own)
         multiply_rows(context, node, linear, node.outputs[0])
