@@ -21,6 +21,7 @@ from codegen.importing.values import (
 )
 from codegen.ops.base import Op, Quantity, Shape
 from codegen.ops.lookup import Lookup
+from codegen.ops.windows import Padding
 
 
 class Unsupported(Exception):
@@ -47,6 +48,7 @@ class Context:
             for tensor in {name for name in node.inputs if name}:
                 self._readers.setdefault(tensor, []).append(node)
         self.flattened: dict[str, Value] = {}  # read by layers with weights only: they turn these
+        self.framed: dict[str, tuple[str, Padding]] = {}  # zeros around a tensor, for a Conv alone
         self._answers = {output.tensor for output in graph.outputs}
 
     def remark(self, text: str) -> None:
@@ -219,7 +221,11 @@ class Context:
     def is_known(self, node: Node) -> bool:
         """Whether all of its inputs have a shape: what a foreign operator makes may have none."""
         return all(
-            not name or name in self._values or name in self.flattened or self._is_constant(name)
+            not name
+            or name in self._values
+            or name in self.flattened
+            or name in self.framed
+            or self._is_constant(name)
             for name in node.inputs
         )
 

@@ -83,9 +83,10 @@ def conv_geometry(
 
 def padded_image(context: Context, node: Node, geometry: Geometry) -> tuple[str, Geometry]:
     """The layer to slide over: padding as wide as the window becomes a layer of its own."""
-    axes = image_axes(context.shape(node.inputs[0]))
-    source = context.arranged(node.inputs[0], axes)
-    top, left, bottom, right = geometry.padding
+    tensor, frame = context.framed.get(node.inputs[0], (node.inputs[0], (0, 0, 0, 0)))
+    source = context.arranged(tensor, image_axes(context.shape(tensor)))
+    top, left, bottom, right = map(sum, zip(geometry.padding, frame, strict=True))
+    geometry = dataclasses.replace(geometry, padding=(top, left, bottom, right))
     if min(geometry.padding) < 0:
         raise Unsupported("its padding is negative", "crop with a Slice before it")
     if max(top, bottom) < geometry.span[0] and max(left, right) < geometry.span[1]:

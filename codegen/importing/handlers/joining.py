@@ -21,6 +21,7 @@ from codegen.ops.concat import Concat
 from codegen.ops.constant import Constant
 from codegen.ops.pad import Pad
 from codegen.ops.slice import Slice
+from codegen.ops.windows import Padding
 
 
 def concat(context: Context, node: Node) -> None:
@@ -99,6 +100,10 @@ def pad(context: Context, node: Node) -> None:
         raise Unsupported("it removes elements", "use a Slice")
     if mode not in ("constant", "reflect", "edge"):
         raise Unsupported(f"its mode is {mode}", "constant, reflect and edge are supported")
+    if mode == "constant" and _joins_a_convolution(context, node, before, after):
+        frame = _frame(before[2:], after[2:])
+        context.framed[output] = (source, frame)
+        return
     value = context.plain(source)
     padded = [axis for axis in range(len(shape)) if before[axis] or after[axis]]
     axes = value.axes
@@ -112,6 +117,26 @@ def pad(context: Context, node: Node) -> None:
         value=_pad_value(context, node),
     )
     context.layer(output, op, [context.arrange(value, axes)], axes)
+
+
+def _joins_a_convolution(context: Context, node: Node, before: list[int], after: list[int]) -> bool:
+    """Whether the zeros around an image are for one Conv alone: it has padding of its own."""
+    reader = context.only_reader(node.outputs[0])
+    return (
+        reader is not None
+        and reader.op_type == "Conv"
+        and reader.attribute("auto_pad", "NOTSET") in ("NOTSET", "VALID")
+        and len(before) in (3, 4)
+        and not any(before[:2] + after[:2])
+        and _pad_value(context, node) == 0
+    )
+
+
+def _frame(before: list[int], after: list[int]) -> Padding:
+    """Top, left, bottom, right; a signal has no top and no bottom."""
+    top, left = [0, *before][-2:]
+    bottom, right = [0, *after][-2:]
+    return top, left, bottom, right
 
 
 def _joined(context: Context, node: Node, tensor: str, axes: Axes) -> str:

@@ -11,8 +11,8 @@ from codegen.importing.values import (
     Value,
     X,
     elements,
+    house_shape,
     moving_axes,
-    natural_axes,
 )
 from codegen.ops.base import Shape
 
@@ -28,13 +28,10 @@ def reshape(context: Context, node: Node) -> None:
     if value.expression == X and _only_weights_follow(context, output):
         context.flattened[output] = value
         return
-    natural = tuple(sorted(moving_axes(value.shape, value.axes)))
-    layer = context.arrange(dataclasses.replace(value, expression=X), natural or (None,))
-    held = context.network.reshaped(layer, _natural_shape(shape))
-    context.set(
-        output,
-        Value(layer=held, shape=shape, axes=natural_axes(shape), expression=value.expression),
-    )
+    before, after = _regrouped(value, shape)
+    layer = context.arrange(dataclasses.replace(value, expression=X), before)
+    held = context.network.reshaped(layer, house_shape(shape, after))
+    context.set(output, Value(layer=held, shape=shape, axes=after, expression=value.expression))
 
 
 def transpose(context: Context, node: Node) -> None:
@@ -92,8 +89,35 @@ def relabelled(value: Value, shape: Shape) -> Axes | None:
     return tuple(None if axis is None else names.get(axis) for axis in value.axes)
 
 
-def _natural_shape(shape: Shape) -> Shape:
-    return tuple(1 if axis is None else shape[axis] for axis in natural_axes(shape))
+def _regrouped(value: Value, shape: Shape) -> tuple[Axes, Axes]:
+    """Orders of axes before and behind a reshape, between which no byte moves.
+
+    Axes that become one must be neighbours in the model's order; beyond that the value keeps its
+    own order, so that an image whose channels are split and joined stays channels last.
+    """
+    order = moving_axes(value.shape, value.axes)
+    groups = sorted(_groups(value.shape, shape), key=lambda g: min(map(order.index, g[0])))
+    before = tuple(axis for group, _ in groups for axis in group)
+    after = tuple(axis for _, group in groups for axis in group)
+    return before or (None,), after or (None,)
+
+
+def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
+    """The shortest runs of axes longer than 1, before and after, that hold the same elements."""
+    groups: list[tuple[list[int], list[int]]] = []
+    left = [axis for axis, size in enumerate(after) if size != 1]
+    run: tuple[list[int], list[int]] = ([], [])
+    for axis, size in enumerate(before):
+        if size == 1:
+            continue
+        run[0].append(axis)
+        wanted = elements([before[a] for a in run[0]])
+        while elements([after[a] for a in run[1]]) < wanted:
+            run[1].append(left.pop(0))
+        if elements([after[a] for a in run[1]]) == wanted:
+            groups.append(run)
+            run = ([], [])
+    return groups
 
 
 def _only_weights_follow(context: Context, tensor: str) -> bool:
