@@ -63,7 +63,7 @@ def qdq_graph(net: QuantNet, *, every_layer: bool = False) -> onnx.ModelProto:
     for layer in net.layers:
         tensors[layer.name] = _add_layer(graph, net.arch, layer, layers, tensors)
         if layer.op.output_dtype == "int8":
-            name, shape = tensor_name(net.arch, layer.name), channels_first(layer.output_shape)
+            name, shape = int8_name(net.arch, layer.name), channels_first(layer.output_shape)
             infos.append(TensorInfo(name=name, dtype=np.int8, shape=shape))
     results = OUTPUTS if net.arch.is_verifier else _network_outputs(net, layers, tensors)
     return graph.model(
@@ -101,12 +101,20 @@ def _read_image(graph: Builder, image: Image) -> str:
     return _quantised(graph, turned, f"{IMAGE}/int8", image.quantity)
 
 
-def _quantised(graph: Builder, real: str, output: str, quantity: Quantity) -> str:
-    """Real -> int8 `output` -> real again; returns the name of the last."""
+def int8_name(arch: Architecture, layer: str) -> str:
+    """The int8 tensor of a layer; a network's answer in real numbers has the layer's own name."""
+    is_answer = not arch.is_verifier and layer in arch.outputs
+    return f"{layer}/int8" if is_answer else tensor_name(arch, layer)
+
+
+def _quantised(
+    graph: Builder, real: str, output: str, quantity: Quantity, result: str | None = None
+) -> str:
+    """Real -> int8 `output` -> real again, called `result` if that is given; returns its name."""
     scale = graph.constant(f"{output}/output_scale", float32(quantity.scale))
     zero = graph.constant(f"{output}/output_zero_point", np.array(quantity.zero_point, np.int8))
     graph.node("QuantizeLinear", [real, scale, zero], output)
-    return graph.node("DequantizeLinear", [output, scale, zero], f"{output}/real")
+    return graph.node("DequantizeLinear", [output, scale, zero], result or f"{output}/real")
 
 
 def _add_layer(
@@ -118,7 +126,7 @@ def _add_layer(
 ) -> str:
     """Adds a layer; returns the name of its real result."""
     is_int8 = layer.op.output_dtype == "int8"
-    own = tensor_name(arch, layer.name)
+    own = int8_name(arch, layer.name) if is_int8 else tensor_name(arch, layer.name)
     output = SCORE if layer.op.is_decision else f"{layer.name}/exact" if is_int8 else own
     real = RealLayer(
         name=layer.name,
@@ -130,7 +138,10 @@ def _add_layer(
         numbers=_decision_numbers(layer, layers) if layer.op.is_decision else {},
     )
     find_exporter(layer.op.kind).real(graph, real)
-    return _quantised(graph, output, own, layer.quantity) if is_int8 else output
+    if not is_int8:
+        return output
+    is_answer = not arch.is_verifier and layer.name in arch.outputs
+    return _quantised(graph, output, own, layer.quantity, layer.name if is_answer else None)
 
 
 def _parameters(graph: Builder, layer: QuantLayer) -> dict[str, str]:
