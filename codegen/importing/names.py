@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from codegen.architecture_rules import IMAGE
+from codegen.architecture_rules import IMAGE, name_faults
 
 LONGEST = 32
 
@@ -26,11 +26,11 @@ RESERVED = C_KEYWORDS | {
 def c_name(text: str, taken: set[str]) -> str:
     """A name like `text` that is not taken; it is taken from now on.
 
-    The end of a long name is kept: it says more than the path before it.
+    The end of a long name is kept: it says more than the path before it. A number gets a letter.
     """
-    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    words = re.sub(r"^[^a-z]+", "", words) or "layer"
-    stem = words[-LONGEST:].lstrip("_0123456789") or "layer"
+    stem = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[-LONGEST:].lstrip("_") or "layer"
+    if stem[0].isdigit():
+        stem = f"t{stem}"[:LONGEST]
     name, number = stem, 2
     while name in taken or name in RESERVED:
         suffix = f"_{number}"
@@ -40,8 +40,9 @@ def c_name(text: str, taken: set[str]) -> str:
 
 
 def architecture_name(text: str) -> str:
-    """A name like `text` for an architecture; "net" before a digit."""
+    """A name like `text` for an architecture; "net" joins what is a number or taken already."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "net"
     if not words[0].isalpha():
         words = f"net-{words}"
-    return words[:LONGEST].rstrip("-")
+    name = words[:LONGEST].rstrip("-")
+    return f"{name}-net" if name_faults(name) else name
