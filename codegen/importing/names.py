@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from codegen.architecture_rules import IMAGE
+from codegen.architecture_rules import IMAGE, name_faults
 
 LONGEST = 32
 
@@ -23,16 +23,18 @@ RESERVED = C_KEYWORDS | {
 # fmt: on
 
 
-def c_name(text: str, taken: set[str]) -> str:
+def c_name(text: str, taken: set[str], kind: str = "layer") -> str:
     """A name like `text` that is not taken; it is taken from now on.
 
-    The end of a long name is kept: it says more than the path before it.
+    The end of a long name is kept: it says more than the path before it. Before a name that C or
+    the kernel uses itself comes `kind`.
     """
     words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     words = re.sub(r"^[^a-z]+", "", words) or "layer"
     stem = words[-LONGEST:].lstrip("_0123456789") or "layer"
+    stem = f"{kind}_{stem}"[:LONGEST] if stem in RESERVED else stem
     name, number = stem, 2
-    while name in taken or name in RESERVED:
+    while name in taken:
         suffix = f"_{number}"
         name, number = stem[: LONGEST - len(suffix)] + suffix, number + 1
     taken.add(name)
@@ -40,8 +42,9 @@ def c_name(text: str, taken: set[str]) -> str:
 
 
 def architecture_name(text: str) -> str:
-    """A name like `text` for an architecture; "net" before a digit."""
+    """A name like `text` for an architecture; "net" before a digit and behind a taken name."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "net"
     if not words[0].isalpha():
         words = f"net-{words}"
-    return words[:LONGEST].rstrip("-")
+    name = words[:LONGEST].rstrip("-")
+    return f"{name}-net"[:LONGEST] if name_faults(name) else name
