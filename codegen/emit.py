@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,13 +84,16 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
     return Emission(program=program, files=dict(sorted(files.items())))
 
 
-def emit_network(net: QuantNet, target: Target, notes: Mapping[str, str]) -> Emission:
+def emit_network(
+    net: QuantNet, target: Target, notes: Mapping[str, str], origin: Sequence[str] = ()
+) -> Emission:
     """Makes the folder of a network that is no verifier: the same without person and bundle.
 
     Args:
         net: the integer network.
         target: the core.
         notes: a remark about each input and output, by name, for comments; may be empty texts.
+        origin: sentences for the report: where the integers come from.
 
     Raises:
         GateBreach: an accumulator is not proved, or a buffer does not fit.
@@ -104,7 +107,7 @@ def emit_network(net: QuantNet, target: Target, notes: Mapping[str, str]) -> Emi
         "hv_model.h": render.render_model(program),
         "hv_vectors.h": render.render_vectors(program, _known_answers(net)),
         "CMakeLists.txt": render.render_cmake(program, sources),
-        "report.md": render.render_network_report(program, notes, _bounds(net)),
+        "report.md": render.render_network_report(program, notes, _bounds(net), origin),
     }
     files = _with_runtime(texts, RUNTIME_HEADERS + sources[1:])
     facts = {

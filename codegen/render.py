@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -112,10 +112,10 @@ def render_report(program: Program, user: str, bundle_bytes: int, bounds: Mappin
 
 
 def render_network_report(
-    program: Program, notes: Mapping[str, str], bounds: Mapping[str, str]
+    program: Program, notes: Mapping[str, str], bounds: Mapping[str, str], origin: Sequence[str]
 ) -> str:
     """`report.md` of any other network."""
-    return _render("network/report.md.j2", p=program, notes=notes, bounds=bounds)
+    return _render("network/report.md.j2", p=program, notes=notes, bounds=bounds, origin=origin)
 
 
 def _render(template: str, **context: Any) -> str:  # noqa: ANN401 - the templates' own types

@@ -30,11 +30,12 @@ class Needs:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What there is, in bytes; `where` names it."""
+    """What there is, in bytes; `where` names it, `hint` says what to do if it is not enough."""
 
     where: str
     flash: int
     ram: int
+    hint: str = "take a smaller network, or another --board"
 
 
 def needs_of(program: Program) -> Needs:
@@ -70,6 +71,7 @@ def board_limits(target: Target, flash_bytes: int | None, ram_bytes: int | None)
         where=where,
         flash=flash_bytes or (board.flash if board else unlimited),
         ram=ram_bytes or (board.ram if board else unlimited),
+        hint="take a smaller network, or say with --flash and --ram what your chip has",
     )
 
 
@@ -80,7 +82,7 @@ def check_fit(needs: Needs, limits: Limits) -> None:
             f"{what} needs at least {needed:,} bytes, {needed - there:,} more than there are; "
             f"the largest layer is {layer} with {size:,}",
             where=limits.where,
-            hint="take a smaller network or a larger chip: --flash and --ram say what yours has",
+            hint=limits.hint,
         )
         for what, needed, there, (layer, size) in (
             ("flash", needs.weights, limits.flash, needs.largest_weights),

@@ -45,6 +45,27 @@ class ManifestLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ManifestPort:
+    """An input or output of a network that is no verifier.
+
+    Attributes:
+        name: of the member of the inputs or outputs in C.
+        dtype: element type.
+        shape: of one sample.
+        scale: an integer q stands for scale * (q - zero_point).
+        zero_point: see scale.
+        offset_bytes: in the inputs or outputs.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+    offset_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What an emitted folder holds.
 
@@ -61,6 +82,8 @@ class Manifest:
         weight_bytes: size of all weights and tables.
         sources: the C files to compile, relative to the folder.
         files: file name -> SHA-256 in hexadecimal.
+        inputs: of a network that is no verifier; a verifier is given an image.
+        outputs: likewise; a verifier answers with a verdict.
     """
 
     folder: Path
@@ -75,6 +98,8 @@ class Manifest:
     weight_bytes: int
     sources: tuple[str, ...]
     files: Mapping[str, str]
+    inputs: tuple[ManifestPort, ...] = ()
+    outputs: tuple[ManifestPort, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -157,6 +182,19 @@ def _parse(folder: Path, data: Mapping[str, Any]) -> Manifest:
         weight_bytes=int(data["weight_bytes"]),
         sources=tuple(str(source) for source in data["sources"]),
         files={str(name): str(digest) for name, digest in data["files"].items()},
+        inputs=tuple(_parse_port(port) for port in data.get("inputs", ())),
+        outputs=tuple(_parse_port(port) for port in data.get("outputs", ())),
+    )
+
+
+def _parse_port(data: Mapping[str, Any]) -> ManifestPort:
+    return ManifestPort(
+        name=str(data["name"]),
+        dtype=str(data["dtype"]),
+        shape=tuple(int(size) for size in data["shape"]),
+        scale=float(data["scale"]),
+        zero_point=int(data["zero_point"]),
+        offset_bytes=int(data["offset_bytes"]),
     )
 
 

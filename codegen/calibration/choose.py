@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from codegen.calibration.bias_correction import correct_biases
 from codegen.calibration.equalise import equalise
 from codegen.calibration.observers import OBSERVERS, find_observer
-from codegen.calibration.ranges import Activations, with_left_shifts, with_ranges
+from codegen.calibration.ranges import Activations, still_layers, with_left_shifts, with_ranges
 from codegen.calibration.signal_to_noise import snr_by_output
 from codegen.errors import HvError
 from codegen.gates import check_network
@@ -19,6 +20,7 @@ from codegen.quantise import quantise
 from codegen.reference import run_layer
 
 AUTO = "auto"
+Recipe = tuple[str, Callable[[], FloatNet]]  # a candidate's name, and how to make it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +70,13 @@ class Report:
         chosen: the name of the candidate that was kept.
         candidates: everything that was tried, in order.
         outputs: SNR in dB of each output of the chosen one.
+        still: inputs and layers that are one number on all samples, so that their range is a guess.
     """
 
     chosen: str
     candidates: tuple[Candidate, ...]
     outputs: Mapping[str, float]
+    still: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,11 @@ class _Measured:
 
 
 def calibrate(
-    net: FloatNet, samples: Samples, options: Options, outputs: Sequence[str]
+    net: FloatNet,
+    samples: Samples,
+    options: Options,
+    outputs: Sequence[str],
+    watched: Callable[[Sequence[Recipe]], Iterable[Recipe]] = iter,
 ) -> Calibration:
     """Quantises the network with everything the options allow and keeps the best.
 
@@ -110,6 +118,7 @@ def calibrate(
         samples: runs the network and says what the integer network reads.
         options: what may be tried.
         outputs: names of the layers that count, at least one.
+        watched: hands on the candidates one by one, in order; may tell somebody about it.
 
     Raises:
         HvError: unknown observer, no outputs, activations without a range, or no candidate that
@@ -123,7 +132,7 @@ def calibrate(
     measured: list[_Measured] = []
     candidates: list[Candidate] = []
     faults: list[HvError] = []
-    for name, make in _recipes(net, samples, options, observers, target, outputs):
+    for name, make in watched(_recipes(net, samples, options, observers, target, outputs)):
         try:
             found = _measure(name, make(), samples, target, outputs)
         except HvError as error:
@@ -138,7 +147,12 @@ def calibrate(
     return Calibration(
         net=best.net,
         quantised=best.quantised,
-        report=Report(chosen=best.name, candidates=tuple(candidates), outputs=best.outputs),
+        report=Report(
+            chosen=best.name,
+            candidates=tuple(candidates),
+            outputs=best.outputs,
+            still=still_layers(best.net, target),
+        ),
     )
 
 
@@ -149,36 +163,29 @@ def _recipes(
     observers: Sequence[str],
     target: Activations,
     outputs: Sequence[str],
-) -> list[tuple[str, Callable[[], FloatNet]]]:
-    """Every candidate by name, the simplest first, and how to make it."""
+) -> list[Recipe]:
+    """Every candidate, the simplest first."""
     bases = [("", net, target)]
     if options.equalise:
         evened = equalise(net, outputs=outputs)
         bases.append((" + equalised", evened, samples.run_real(evened)))
-    recipes: list[tuple[str, Callable[[], FloatNet]]] = []
+    recipes: list[Recipe] = []
     for suffix, base, real in bases:
         for observer in observers:
-            recipes.append((observer + suffix, _ranged(base, real, observer)))
+            ranged = functools.cache(functools.partial(with_ranges, base, real, observer))
+            recipes.append((observer + suffix, ranged))
             if options.bias_correction:
-                name = f"{observer}{suffix} + bias corrected"
-                recipes.append((name, _bias_corrected(base, real, observer, samples)))
+                corrected = functools.partial(_bias_corrected, ranged, real, samples)
+                recipes.append((f"{observer}{suffix} + bias corrected", corrected))
     return recipes
 
 
-def _ranged(net: FloatNet, real: Activations, observer: str) -> Callable[[], FloatNet]:
-    return lambda: with_ranges(net, real, observer)
-
-
 def _bias_corrected(
-    net: FloatNet, real: Activations, observer: str, samples: Samples
-) -> Callable[[], FloatNet]:
-    def make() -> FloatNet:
-        ranged = with_ranges(net, real, observer)
-        quantised = quantise(ranged)
-        check_network(quantised)
-        return with_left_shifts(correct_biases(ranged, real, samples.inputs(quantised)))
-
-    return make
+    ranged: Callable[[], FloatNet], real: Activations, samples: Samples
+) -> FloatNet:
+    quantised = quantise(ranged())
+    check_network(quantised)
+    return with_left_shifts(correct_biases(ranged(), real, samples.inputs(quantised)))
 
 
 def _measure(

@@ -41,6 +41,8 @@ def observe(
 ) -> Range:
     """The range of a layer's output that int8 should cover; zero is always inside.
 
+    Of an output that is the same number everywhere, the range from zero to that number.
+
     Args:
         name: of the observer.
         values: real outputs [N, ...] of the layer on the samples.
@@ -48,7 +50,7 @@ def observe(
         interval: what the layer's activation clamps to; the range does not leave it but for zero.
 
     Raises:
-        HvError: unknown observer; values not finite, absent, or all the same.
+        HvError: unknown observer; values not finite, or absent.
     """
     observer = find_observer(name)
     flat = np.asarray(values, np.float64).ravel()
@@ -60,13 +62,14 @@ def observe(
             hint="look at the samples and the weights before this layer",
         )
     flat = np.clip(flat, *interval) if interval != (None, None) else flat
-    if flat.size == 0 or flat.min() == flat.max():
-        seen = f"is {flat[0]:g} everywhere, on all samples" if flat.size else "was never seen"
+    if flat.size == 0:
         raise HvError(
-            f"the output {seen}: no range can be chosen",
+            "the output was never seen: no range can be chosen",
             where=where,
-            hint="give samples that differ, like those the network will see",
+            hint="give samples like those the network will see",
         )
+    if flat.min() == flat.max():
+        return min(float(flat[0]), 0.0), max(float(flat[0]), 0.0)
     lo, hi = observer.choose(flat)
     return min(lo, 0.0), max(hi, 0.0)
 

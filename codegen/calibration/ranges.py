@@ -38,7 +38,11 @@ def with_ranges(net: FloatNet, activations: Activations, observer: str) -> Float
 def observed_ranges(
     net: FloatNet, activations: Activations, observer: str
 ) -> dict[str, tuple[float, float]]:
-    """Ranges by name of the inputs given and the layers that ask for one, and of no others."""
+    """Ranges by name of the inputs given and the layers that ask for one, and of no others.
+
+    What is 0 everywhere, on all samples, gets a range as wide as what it is made of: nothing was
+    learnt about it, and this one keeps its multipliers ordinary.
+    """
     find_observer(observer)
     names = [layer.name for layer in net.arch.layers]
     missing = [name for name in names if name not in activations]
@@ -56,14 +60,19 @@ def observed_ranges(
     for name in asking:
         where = f"layer {name}" if name in names else f"input {name}"
         try:
-            ranges[name] = observe(
-                observer, activations[name], where=where, interval=intervals[name]
-            )
+            found = observe(observer, activations[name], where=where, interval=intervals[name])
+            is_dead = found == (0.0, 0.0)
+            ranges[name] = _range_of_nothing(net, activations, name) if is_dead else found
         except HvError as error:
             faults.append(error)
     if faults:
         raise GateBreach("calibrate", tuple(faults))
     return ranges
+
+
+def still_layers(net: FloatNet, activations: Activations) -> tuple[str, ...]:
+    """Inputs and layers with an observed range whose values are one number on all samples."""
+    return tuple(name for name in net.ranges if activations[name].min() == activations[name].max())
 
 
 def with_left_shifts(net: FloatNet) -> FloatNet:
@@ -88,6 +97,14 @@ def _inputs_to_observe(net: FloatNet, activations: Activations) -> list[str]:
     read = dict.fromkeys(name for layer in net.arch.layers for name in layer.inputs)
     known = made | net.quantities.keys()
     return [name for name in read if name in activations and name not in known]
+
+
+def _range_of_nothing(net: FloatNet, activations: Activations, name: str) -> Range:
+    """As wide as the inputs of a layer that is always 0; of an input, [-1, 1]."""
+    sources = next((layer.inputs for layer in net.arch.layers if layer.name == name), ())
+    reaches = [_rough_range(activations[source])[1] for source in sources if source in activations]
+    reach = max(reaches, default=1.0)
+    return -reach, reach
 
 
 def _multipliers(tensors: Mapping[str, np.ndarray]) -> np.ndarray:

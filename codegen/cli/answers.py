@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codegen.cli import pipeline
-from codegen.cli.common import table
+from codegen.cli.common import counted, table
+from codegen.cli.quantisation import quantised_json, quantised_line, tensor_json
 
 if TYPE_CHECKING:
     from codegen.cli.batches import Batch
@@ -23,35 +24,6 @@ def answers(subject: Subject, batch: Batch, outputs: Mapping[str, np.ndarray]) -
     if subject.model is None:
         return _verdicts(subject, batch, outputs[subject.quant_net.layers[-1].name])
     return _signals(subject, subject.model, batch, outputs)
-
-
-def calibration_lines(subject: Subject) -> list[str]:
-    """How a model was calibrated; nothing where nothing was."""
-    if subject.model is None or subject.model.report is None:
-        return []
-    report = subject.model.report
-    others = ", ".join(
-        f"{each.name} {each.snr_db:.1f}"
-        for each in report.candidates
-        if each.name != report.chosen and each.snr_db is not None
-    )
-    best = next(each for each in report.candidates if each.name == report.chosen)
-    lines = [f"calibrated: {report.chosen}, {best.snr_db:.1f} dB on the samples"]
-    return lines + ([f"  also tried, dB: {others}"] if others else [])
-
-
-def calibration_json(subject: Subject) -> dict[str, Any]:
-    """The same for machines."""
-    if subject.model is None or subject.model.report is None:
-        return {}
-    report = subject.model.report
-    return {
-        "calibration": {
-            "chosen": report.chosen,
-            "snr_db": dict(report.outputs),
-            "candidates": [vars(candidate) for candidate in report.candidates],
-        }
-    }
 
 
 def _verdicts(subject: Subject, batch: Batch, verdicts: np.ndarray) -> Answer:
@@ -80,12 +52,7 @@ def _signals(
     for tensor in model.imported.outputs:
         layer = layers[tensor.name]
         got = layer.quantity.reals(outputs[tensor.name])
-        fact: dict[str, Any] = {
-            "name": tensor.model_name,
-            "shape": list(tensor.shape),
-            "scale": layer.quantity.scale,
-            "zero_point": layer.quantity.zero_point,
-        }
+        fact = {**tensor_json(tensor, layer.quantity), "snr_db": None, "largest_error": None}
         signal = largest = "-"
         if real is not None:
             wanted = real[tensor.name].astype(np.float64)
@@ -96,18 +63,17 @@ def _signals(
         rows.append((tensor.model_name, shape, f"{layer.quantity.scale:.4g}", signal, largest))
         facts.append(fact)
     data: dict[str, Any] = {
-        "model": subject.name,
+        **quantised_json(subject),
         "samples": len(batch.names),
         "outputs": facts,
-        **calibration_json(subject),
+        "snr_db": None if real is None else min(fact["snr_db"] for fact in facts),
     }
-    if real is not None:
-        data["snr_db"] = min(fact["snr_db"] for fact in facts)
     headings = ("output", "shape", "step", "SNR dB", "largest error")
     lines = table(headings, rows)
+    count = len(batch.names)
     lines.append(
-        f"{len(batch.names)} samples, against the model in real numbers"
+        f"{counted(count, 'sample')}, against the model in real numbers"
         if real is not None
-        else f"{len(batch.names)} made-up inputs; give --samples to compare with real numbers"
+        else f"{counted(count, 'made-up input')}; give --samples to compare with real numbers"
     )
-    return data, lines
+    return data, lines + quantised_line(subject)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codegen.errors import HvError
 from codegen.packing import pack_inputs, packed_bytes, unpack_inputs
 
 if TYPE_CHECKING:
@@ -59,10 +58,6 @@ def read_batch(
     """
     if subject.model is not None:
         return _model_batch(subject, subject.model, files, folder, samples)
-    if samples is not None:
-        raise HvError(
-            "--samples belongs to --onnx", hint="give a person's verifier --image or --images"
-        )
     from codegen.cli.photos import find_files, read_crops
 
     paths = find_files(files, folder)

@@ -16,10 +16,11 @@ from codegen.cli.common import (
     table,
     target_option,
 )
+from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
 
-@click.command(short_help="Build firmware for an emulated board.")
+@click.command(cls=VerbWithHeadings, short_help="Build firmware for an emulated board.")
 @subject_options
 @target_option
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
@@ -54,6 +55,7 @@ def command(
       hvcodegen build --onnx model.onnx --calibration samples.npz --target cortex-m4
     """
     from codegen.cli import pipeline
+    from codegen.cli.quantisation import quantised_json, quantised_line
     from codegen.errors import HvError
     from codegen.targets import find_target
     from host_tools.build import build_firmware, can_build_in, plan_firmware
@@ -85,12 +87,16 @@ def command(
         "bytes": sizes,
         "stack_bound_bytes": bound,
     }
+    data |= quantised_json(entry)
     lines = [f"built {firmware.elf} for {order.board.name} with {order.toolchain.version}", ""]
-    lines += table(("what", "bytes"), [(k.replace("_", " "), v) for k, v in sizes.items()])
+    lines += table(
+        ("what", "bytes"),
+        [(k.replace("_", " "), v) for k, v in sizes.items() if entry.user or k != "person_weights"],
+    )
     lines.append("")
     lines.append(
         f"stack: at most {bound:,} bytes, from the compiler's call graph"
         if bound is not None
         else "stack: this compiler reports no call graph; `run` measures it"
     )
-    print_result(as_json, data, lines)
+    print_result(as_json, data, lines + quantised_line(entry))

@@ -60,7 +60,7 @@ def images_option(function: F) -> F:
             "--samples",
             type=click.Path(path_type=Path),
             metavar="NPZ|DIR",
-            help="Samples for a model, as for --calibration.  [default: calibration samples]",
+            help="Of a model: as for --calibration.  [default: 20 of the calibration samples]",
         ),
         click.option(
             "--aligned",
@@ -71,14 +71,14 @@ def images_option(function: F) -> F:
             "--images",
             "folder",
             type=click.Path(path_type=Path, exists=True, file_okay=False),
-            help="A folder of photographs.",
+            help="A folder of photographs, or of pictures.",
         ),
         click.option(
             "--image",
             "files",
             type=click.Path(path_type=Path),
             multiple=True,
-            help="A photograph; may be given several times.",
+            help="A photograph, or a picture for a model; may be given several times.",
         ),
     ):
         function = decorator(function)
@@ -110,6 +110,11 @@ def print_result(as_json: bool, data: Mapping[str, Any], lines: Iterable[str]) -
         return
     for line in lines:
         click.echo(line)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and what it counts: one sample, 20 samples."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def talk(message: str) -> None:

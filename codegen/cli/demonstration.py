@@ -51,7 +51,7 @@ def demonstrate(
     plan = verifying.Plan(target=target, thorough=False, count=True)
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
         batch = Batch(names=crops.names, inputs=crops.images)
-        checks = verifying.verify(subject, batch, plan, Path(scratch), report)
+        checks = verifying.verify(subject, batch, plan, Path(scratch), report).checks
     ran = next(check.target for check in checks if check.target is not None)
     names = tuple(Path(name).name for name in crops.names)
     verdicts = ran.run.trace.tensors[user.quant_net.layers[-1].name]

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codegen.cli.common import json_option, print_result, target_option
+from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
 if TYPE_CHECKING:
     from codegen.lower import Program
 
 
-@click.command(short_help="Write the C of a person's verifier, or of a model.")
+@click.command(
+    cls=VerbWithHeadings, short_help="Write the C of a person's verifier, or of a model."
+)
 @subject_options
 @target_option
 @click.option(
@@ -53,8 +56,8 @@ def command(
       hvcodegen emit --user alice --target cortex-m4 -o build/alice
       hvcodegen emit --onnx model.onnx --calibration samples.npz --target cortex-m4
     """
-    from codegen.cli.answers import calibration_json, calibration_lines
     from codegen.cli.pipeline import emission_of
+    from codegen.cli.quantisation import emitted_json, quantised_lines
     from codegen.emit import write_emission
     from codegen.targets import find_target
     from host_tools.fit import board_limits, check_fit, needs_of
@@ -83,10 +86,10 @@ def command(
         data |= {
             "input_bytes": program.input_bytes,
             "output_bytes": program.output_bytes,
-            **calibration_json(entry),
+            **emitted_json(entry),
         }
         lines += _model_lines(program)
-    print_result(as_json, data, lines + calibration_lines(entry))
+    print_result(as_json, data, lines + quantised_lines(entry))
 
 
 def _person_lines(program: Program, user: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from codegen.cli.common import json_option, print_result
+from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import Subject, SubjectOrder, subject_options
 from codegen.errors import HvError
 
@@ -23,7 +24,7 @@ FORMATS = {
 }
 
 
-@click.command(short_help="Write a verifier or a model as ONNX.")
+@click.command(cls=VerbWithHeadings, short_help="Write a verifier or a model as ONNX.")
 @subject_options
 @click.option(
     "--format",
@@ -53,6 +54,7 @@ def command(subject: SubjectOrder, form: str, output: Path | None, as_json: bool
     """
     import hashlib
 
+    from codegen.cli.quantisation import quantised_json, quantised_line
     from codegen.export.builder import OPSET, describe_tensor, model_bytes
 
     entry = subject.load()
@@ -61,7 +63,7 @@ def command(subject: SubjectOrder, form: str, output: Path | None, as_json: bool
     file = output or Path("build") / f"{entry.name}{form.removeprefix('onnx')}.onnx"
     _write(file, content)
     data = {
-        ("user" if entry.user else "model"): entry.name,
+        **({"user": entry.name} if entry.user else quantised_json(entry)),
         "format": form,
         "file": str(file),
         "bytes": len(content),
@@ -73,11 +75,11 @@ def command(subject: SubjectOrder, form: str, output: Path | None, as_json: bool
     }
     lines = [
         f"wrote {file}: {FORMATS[form]}",
-        f"  input    {', '.join(data['inputs'])}",  # type: ignore[arg-type]
-        f"  output   {', '.join(data['outputs'])}",  # type: ignore[arg-type]
+        f"  input    {', '.join(data['inputs'])}",
+        f"  output   {', '.join(data['outputs'])}",
         f"  graph    {len(model.graph.node)} nodes, opset {OPSET}, {len(content):,} bytes",
     ]
-    print_result(as_json, data, lines)
+    print_result(as_json, data, lines + quantised_line(entry))
 
 
 def _model(subject: Subject, form: str) -> onnx.ModelProto:

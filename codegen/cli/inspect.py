@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from codegen.cli.common import json_option, print_result, table
 from codegen.errors import HvError
+
+if TYPE_CHECKING:
+    from host_tools.manifest import Manifest
 
 
 @click.command(short_help="Show and check a bundle, manifest or ELF.")
@@ -85,14 +88,28 @@ def _manifest(path: Path) -> dict[str, Any]:
     check_files(manifest)
     return {
         "kind": "manifest",
-        "user": manifest.user,
+        **_given(manifest),
         "target": manifest.target,
         "architecture": manifest.architecture,
         "abi": manifest.abi,
-        "image_bytes": manifest.image_bytes,
+        "weight_bytes": manifest.weight_bytes,
         "arena_bytes": manifest.arena_bytes,
         "macs": sum(layer.macs for layer in manifest.layers),
         "files": f"{len(manifest.files)}, all as their hashes say",
+        **{
+            side: [
+                {
+                    "name": port.name,
+                    "type": f"{port.dtype} {list(port.shape)}",
+                    "scale": port.scale,
+                    "zero_point": port.zero_point,
+                    "offset": port.offset_bytes,
+                }
+                for port in ports
+            ]
+            for side, ports in (("inputs", manifest.inputs), ("outputs", manifest.outputs))
+            if ports
+        },
         "layers": [
             {
                 "name": layer.name,
@@ -105,6 +122,13 @@ def _manifest(path: Path) -> dict[str, Any]:
             for layer in manifest.layers
         ],
     }
+
+
+def _given(manifest: Manifest) -> dict[str, Any]:
+    """Whose verifier it is and its image, or the sizes of a network's inputs and outputs."""
+    if manifest.outputs:
+        return {"input_bytes": manifest.image_bytes, "output_bytes": manifest.result_bytes}
+    return {"user": manifest.user, "image_bytes": manifest.image_bytes}
 
 
 def _elf(path: Path) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from codegen.architecture_rules import name_faults
 from codegen.calibration.choose import Options, Report, Samples, calibrate
-from codegen.cli.common import talk
+from codegen.cli.common import counted, progress, talk
+from codegen.cli.quantisation import still_remarks
 from codegen.cli.samples import needs, read_samples
 from codegen.cli.subject import Subject, SubjectOrder
 from codegen.errors import HvError
@@ -53,7 +55,7 @@ def load_model(order: SubjectOrder) -> Subject:
     if order.onnx is None:
         raise TypeError("a model needs a file")
     graph = read_model(order.onnx, _shapes(order.input_shapes))
-    imported = import_graph(graph, order.name)
+    imported = import_graph(graph, _name(order.name))
     for remark in imported.remarks:
         talk(remark)
     samples = None
@@ -67,7 +69,6 @@ def load_model(order: SubjectOrder) -> Subject:
     elif samples is None:
         raise _needs_samples(order.onnx, imported, missing)
     else:
-        talk(f"calibrating on {_count(samples)} samples ...")
         net, quantised, report = _calibrated(imported, samples, order)
     model = Model(
         file=order.onnx, imported=imported, report=report, samples=samples, pixels=order.pixels
@@ -123,7 +124,16 @@ def _calibrated(
         run_real=lambda net: run_real(net, imported, samples),
         inputs=lambda net: house_integers(net, imported, samples),
     )
-    found = calibrate(imported.net, runs, options, imported.net.arch.outputs)
+    label = f"calibrating on {counted(_count(samples), 'sample')}"
+    found = calibrate(
+        imported.net,
+        runs,
+        options,
+        imported.net.arch.outputs,
+        watched=lambda recipes: progress(recipes, label),
+    )
+    for remark in still_remarks(found.report):
+        talk(remark)
     return found.net, found.quantised, found.report
 
 
@@ -156,6 +166,16 @@ def _fewer(samples: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _count(samples: Mapping[str, np.ndarray]) -> int:
     return len(next(iter(samples.values())))
+
+
+def _name(text: str | None) -> str | None:
+    """The name asked for, in small letters and with dashes, or an error."""
+    if text is None:
+        return None
+    name = text.lower().replace("_", "-")
+    for fault in name_faults(name):
+        raise HvError(fault.what, where="--name", hint=fault.hint)
+    return name
 
 
 def _shapes(texts: tuple[str, ...]) -> dict[str, Shape]:

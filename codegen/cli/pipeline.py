@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from codegen import reference
+from codegen.cli.quantisation import report_lines
 from codegen.cli.subject import Subject
 from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.enrolment_gate import real_scores
@@ -41,7 +42,8 @@ class Score:
 def emission_of(subject: Subject, target: Target) -> Emission:
     """A person's folder, or a model's."""
     if subject.model is not None:
-        return emit_network(subject.quant_net, target, subject.model.imported.notes())
+        notes = subject.model.imported.notes()
+        return emit_network(subject.quant_net, target, notes, report_lines(subject))
     return emit(subject.quant_net, subject.name, target)
 
 

@@ -16,10 +16,11 @@ from codegen.cli.common import (
     table,
     target_option,
 )
+from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
 
-@click.command(short_help="Run the firmware in an emulated board.")
+@click.command(cls=VerbWithHeadings, short_help="Run the firmware in an emulated board.")
 @subject_options
 @target_option
 @images_option

@@ -103,8 +103,9 @@ def _arrays(file: Path, inputs: Sequence[Tensor]) -> Mapping[str, np.ndarray]:
         loaded = np.load(file, allow_pickle=False)
         arrays = dict(loaded) if isinstance(loaded, np.lib.npyio.NpzFile) else {"": loaded}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        why = "Python objects are not loaded" if "pickle" in str(error) else str(error)
         raise HvError(
-            f"not a file of arrays, or a damaged one: {error}", where=str(file), hint=needs(inputs)
+            f"not a file of arrays, or a damaged one: {why}", where=str(file), hint=needs(inputs)
         ) from error
     if len(inputs) == 1 and len(arrays) == 1:
         return {inputs[0].model_name: next(iter(arrays.values()))}
@@ -121,7 +122,11 @@ def _arrays(file: Path, inputs: Sequence[Tensor]) -> Mapping[str, np.ndarray]:
 def _as_samples(array: np.ndarray, tensor: Tensor, file: Path) -> np.ndarray:
     where = f"{file}, input {tensor.model_name}"
     if array.dtype.kind not in "fiub":
-        raise HvError(f"its elements are {array.dtype}, not numbers", where=where)
+        raise HvError(
+            f"its elements are {array.dtype}, not numbers",
+            where=where,
+            hint="give real numbers as the model reads them, float32",
+        )
     one, batched = tensor.sample_shape, tensor.model_shape
     if array.shape == one or array.shape == batched:
         array = array.reshape(1, *one)
@@ -134,9 +139,15 @@ def _as_samples(array: np.ndarray, tensor: Tensor, file: Path) -> np.ndarray:
             where=where,
             hint="samples are stacked along the first axis, in the model's order of axes",
         )
-    values = array.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise HvError("it has values that are NaN or infinite", where=where)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is found below
+        values = array.astype(np.float32)
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise HvError(
+            f"{bad:,} of {values.size:,} values are NaN, infinite, or beyond float32",
+            where=where,
+            hint="take these samples out, or look at how they were made",
+        )
     return values
 
 
@@ -148,7 +159,9 @@ def _picture(file: Path, inputs: Sequence[Tensor], pixels: str) -> np.ndarray:
     size = picture_size(inputs)
     if size is None:
         raise HvError(
-            "a picture, but the model's input is none", where=str(file), hint=needs(inputs)
+            "this is a picture, but the model does not take one",
+            where=str(file),
+            hint=needs(inputs),
         )
     height, width, channels = size
     photo = Image.fromarray(load_image(file)).convert("RGB" if channels == 3 else "L")

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from codegen.cli.common import compiler_option, images_option, json_option, print_result
+from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
 
-@click.command(short_help="Run samples through the C on this machine.")
+@click.command(cls=VerbWithHeadings, short_help="Run samples through the C on this machine.")
 @subject_options
 @images_option
 @click.option("--compare/--no-compare", default=True, show_default=True, help="Check every tensor.")
@@ -50,7 +51,7 @@ def command(
     from host_tools.simulator import Simulator
     from host_tools.toolchain import Purpose, choose
 
-    if subject.user and not files and folder is None:
+    if subject.user and not subject.onnx and not files and folder is None:
         raise click.UsageError("give --image FILE or --images DIR")
     entry = subject.load()
     net = entry.quant_net

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from codegen.cli.common import store_option
 
@@ -74,8 +75,6 @@ class SubjectOrder:
         if self.user is not None:
             from codegen.store import load_user
 
-            if self.calibration is not None:
-                raise click.UsageError("--calibration belongs to --onnx")
             return Subject.from_user(load_user(self.store, self.user))
         from codegen.cli.onnx_model import load_model
 
@@ -88,14 +87,14 @@ _OPTIONS = (
         "--onnx",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A float or QDQ model instead of a user.",
+        help="A model instead of a user: in real numbers, or in QDQ form.",
     ),
     click.option(
         "--calibration",
         type=click.Path(path_type=Path),
         metavar="NPZ|DIR",
-        help="Samples that a float model is quantised with: an .npz with one array for each "
-        "input, an .npy, or a folder of these or of pictures.",
+        help="Samples of its inputs: an .npz with an array [N, ...] for each input, an .npy, or a "
+        "folder of these or of pictures. A QDQ model needs none.",
     ),
     click.option(
         "--observer",
@@ -121,22 +120,27 @@ _OPTIONS = (
         type=click.Choice(PIXELS),
         default="unit",
         show_default=True,
-        help="What a model expects of a picture: 0 to 1, -1 to 1, 0 to 255, or ImageNet's mean "
+        help="What the model expects of a picture: 0 to 1, -1 to 1, 0 to 255, or ImageNet's mean "
         "and deviation.",
     ),
     click.option(
         "--input-shape",
         "input_shapes",
         multiple=True,
-        metavar="NAME=1,3,96,96",
-        help="Size of a model's dynamic input; may be given several times.",
+        metavar="NAME=SIZES",
+        help="Sizes of a model's dynamic input, such as x=1,3,96,96; may be given several times.",
     ),
-    click.option("--name", metavar="NAME", help="A model's name in C.  [default: the file's]"),
+    click.option(
+        "--name", metavar="NAME", help="The model's name in C and of files.  [default: the file's]"
+    ),
 )
 _FIELDS = tuple(
     field
     for field in SubjectOrder.__dataclass_fields__  # in the order of the options
 )
+# what says something about one kind of subject only
+_OF_A_MODEL = frozenset({*_FIELDS, "samples"}) - {"user", "onnx", "store"}
+_OF_A_USER = frozenset({"aligned"})
 
 
 def subject_options(function: F) -> F:
@@ -144,6 +148,7 @@ def subject_options(function: F) -> F:
 
     @functools.wraps(function)
     def gathered(**options: Any) -> Any:  # noqa: ANN401 - a verb's own options and result
+        _refuse_strangers(options)
         own = {field: options.pop(field) for field in _FIELDS}
         return function(subject=SubjectOrder(**own), **options)
 
@@ -152,3 +157,15 @@ def subject_options(function: F) -> F:
         command = option(command)
     result: F = command
     return result
+
+
+def _refuse_strangers(options: Mapping[str, Any]) -> None:
+    """Options that were typed and would say nothing about this subject are an error."""
+    context = click.get_current_context()
+    if (options["user"] is None) == (options["onnx"] is None):
+        return  # SubjectOrder.load says so
+    wrong, other = (_OF_A_MODEL, "--onnx") if options["user"] else (_OF_A_USER, "--user")
+    for param in context.command.params:
+        typed = context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+        if typed and param.name in wrong:
+            raise click.UsageError(f"{param.opts[0]} belongs to {other}")

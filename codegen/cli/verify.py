@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,10 +14,11 @@ from codegen.cli.common import (
     talk,
     target_option,
 )
+from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
 
-@click.command(short_help="Prove: reference == this machine == target.")
+@click.command(cls=VerbWithHeadings, short_help="Prove: reference == this machine == target.")
 @subject_options
 @target_option
 @images_option
@@ -57,6 +57,7 @@ def command(
       hvcodegen verify --onnx model.onnx --calibration samples.npz --witness onnxruntime
     """
     from codegen.cli import verifying
+    from codegen.cli.answers import answers
     from codegen.cli.batches import read_batch
     from codegen.targets import find_target
 
@@ -67,8 +68,13 @@ def command(
         target=core, board=board, compiler=compiler, emulator=emulator, witness=witness
     )
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        checks = verifying.verify(entry, batch, plan, Path(scratch), talk)
-    data: dict[str, Any] = verifying.summary(checks)
-    unit = "images" if entry.user else "samples"
-    print_result(as_json, data, verifying.check_lines(checks, unit))
-    verifying.require_bit_exact(checks)
+        found = verifying.verify(entry, batch, plan, Path(scratch), talk)
+    data, lines = answers(entry, batch, found.reference) if entry.model else ({}, [])
+    data |= verifying.summary(found.checks)
+    lines = (
+        [*lines, "", *verifying.check_lines(found.checks, "samples")]
+        if lines
+        else (verifying.check_lines(found.checks))
+    )
+    print_result(as_json, data, lines)
+    verifying.require_bit_exact(found.checks)

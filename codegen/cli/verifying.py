@@ -59,6 +59,14 @@ class TargetRun:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What the reference computed, every layer's tensors, and who computed the same."""
+
+    reference: Mapping[str, np.ndarray]
+    checks: list[Check]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """One implementation against the reference; `target` is None for this machine."""
 
@@ -69,7 +77,7 @@ class Check:
 
 def verify(
     subject: Subject, batch: Batch, plan: Plan, scratch: Path, report: Callable[[str], None]
-) -> list[Check]:
+) -> Verification:
     """Runs the batch through every implementation.
 
     Raises:
@@ -98,7 +106,7 @@ def verify(
                     target=target,
                 )
             )
-    return checks + witnessed
+    return Verification(reference=expected, checks=checks + witnessed)
 
 
 def summary(checks: list[Check]) -> dict[str, Any]:

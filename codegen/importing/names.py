@@ -23,16 +23,19 @@ RESERVED = C_KEYWORDS | {
 # fmt: on
 
 
-def c_name(text: str, taken: set[str]) -> str:
+def c_name(text: str, taken: set[str], kind: str = "layer") -> str:
     """A name like `text` that is not taken; it is taken from now on.
 
-    The end of a long name is kept: it says more than the path before it. A number gets a letter.
+    The end of a long name is kept: it says more than the path before it. A number gets a letter;
+    before a name that C or the kernel uses itself comes `kind`.
     """
-    stem = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[-LONGEST:].lstrip("_") or "layer"
+    stem = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[-LONGEST:].lstrip("_") or kind
     if stem[0].isdigit():
         stem = f"t{stem}"[:LONGEST]
+    if stem in RESERVED:
+        stem = f"{kind}_{stem}"[:LONGEST]
     name, number = stem, 2
-    while name in taken or name in RESERVED:
+    while name in taken:
         suffix = f"_{number}"
         name, number = stem[: LONGEST - len(suffix)] + suffix, number + 1
     taken.add(name)
@@ -45,4 +48,4 @@ def architecture_name(text: str) -> str:
     if not words[0].isalpha():
         words = f"net-{words}"
     name = words[:LONGEST].rstrip("-")
-    return f"{name}-net" if name_faults(name) else name
+    return f"{name}-net"[:LONGEST] if name_faults(name) else name

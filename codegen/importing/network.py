@@ -29,7 +29,7 @@ class NetworkBuilder:
 
     def add_input(self, text: str, shape: Shape, quantity: Quantity | None) -> str:
         """Adds an input; returns its name."""
-        name = c_name(text, self._taken)
+        name = c_name(text, self._taken, "input")
         self._inputs[name] = self._shapes[name] = shape
         if quantity is not None:
             self._quantities[name] = quantity

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 
-from codegen.calibration.choose import Calibration, Options, Samples, calibrate
+from codegen.calibration.choose import Calibration, Options, Recipe, Samples, calibrate
 from codegen.calibration.observers import OBSERVERS
 from codegen.calibration.signal_to_noise import SNR_LIMIT_DB
-from codegen.errors import GateBreach, HvError
+from codegen.errors import HvError
 from codegen.gates import check_network
 from codegen.nets import Architecture, FloatNet
 from codegen.quantise import quantise
@@ -139,19 +140,30 @@ def test_faults_are_refused(options: Options, outputs: list[str], message: str) 
         calibrate(net, samples(net), options, outputs)
 
 
-def test_samples_that_say_nothing_are_refused() -> None:
+def test_a_layer_that_is_dead_on_the_samples_is_told_and_harmless() -> None:
+    """ReLU cuts everything off: what comes after it still works, and by as much as before."""
     net = chain()
-    biasless = {k: v * 0 if k.endswith("bias") else v for k, v in net.tensors.items()}
-    still = dataclasses.replace(net, tensors=biasless)
-    shown = samples(still)
-    grey = Samples(
-        run_real=lambda any_net: {
-            name: values * 0 for name, values in shown.run_real(any_net).items()
-        },
-        inputs=shown.inputs,
-    )
-    with pytest.raises(GateBreach, match="is 0 everywhere"):
-        calibrate(still, grey, Options(), ["head"])
+    bias = {"mixed.bias": net.tensors["mixed.bias"] - np.float32(1000)}
+    dead = dataclasses.replace(net, tensors={**net.tensors, **bias})
+    found = calibrate(dead, samples(dead), Options(), ["head", "mixed"])
+    assert found.report.still[0] == "mixed"
+    assert "stem" not in found.report.still
+    assert found.report.outputs["mixed"] == SNR_LIMIT_DB  # 0 is exact
+    assert worst(found) > 20
+    assert calibrate(net, samples(net), Options(), ["head"]).report.still == ()
+
+
+def test_the_candidates_can_be_watched() -> None:
+    seen: list[str] = []
+
+    def watched(recipes: Sequence[Recipe]) -> Iterator[Recipe]:
+        for name, make in recipes:
+            seen.append(name)
+            yield name, make
+
+    net = chain()
+    found = calibrate(net, samples(net), Options(observer="mse"), ["head"], watched)
+    assert seen == [each.name for each in found.report.candidates]
 
 
 def test_a_candidate_that_breaks_the_contract_is_reported_and_passed_over() -> None:

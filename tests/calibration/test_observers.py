@@ -121,10 +121,16 @@ def test_the_activation_bounds_the_range(name: str) -> None:
 
 @each
 @pytest.mark.parametrize(
+    ("value", "expected"), [(0.0, (0.0, 0.0)), (-2.5, (-2.5, 0.0)), (3.0, (0.0, 3.0))]
+)
+def test_one_number_everywhere(name: str, value: float, expected: tuple[float, float]) -> None:
+    assert observe(name, np.full((3, 4), value), where="x") == expected
+
+
+@each
+@pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros((3, 4)), "is 0 everywhere"),
-        (np.full((3, 4), -2.5), "is -2.5 everywhere"),
         (np.zeros((0, 4)), "was never seen"),
         (np.array([1.0, np.nan, np.inf]), "2 of 3 outputs are NaN or infinite"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen.arith import LEFT_SHIFT_MAX, MULTIPLIER_LIMIT, least_left_shift, quantise_multiplier
-from codegen.calibration.ranges import observed_ranges, with_left_shifts, with_ranges
+from codegen.calibration.ranges import observed_ranges, still_layers, with_left_shifts, with_ranges
 from codegen.errors import GateBreach, HvError
 from codegen.gates import check_network
 from codegen.nets import Architecture
@@ -65,18 +65,31 @@ def test_an_input_without_a_scale_is_observed_too() -> None:
     own = dataclasses.replace(net, quantities={"image": Quantity(scale=0.1, zero_point=0)})
     assert "image" not in with_ranges(own, real, "minmax").ranges
     with pytest.raises(GateBreach, match="input image"):
-        with_ranges(net, {**real, "image": np.ones((2, 3))}, "minmax")
+        with_ranges(net, {**real, "image": np.full((2, 3), np.nan)}, "minmax")
 
 
 def test_every_layer_without_a_range_is_named_at_once() -> None:
     net = chain()
     real = dict(samples(net).run_real(net))
-    real["stem"] = np.zeros_like(real["stem"])
-    real["mixed"] = real["mixed"].copy()
-    real["mixed"][0, 0, 0, 0] = np.nan
+    for name in ("stem", "mixed"):
+        real[name] = real[name].copy()
+        real[name][0, 0, 0, 0] = np.nan
     with pytest.raises(GateBreach) as caught:
         with_ranges(net, real, "mse")
     assert [breach.where for breach in caught.value.breaches] == ["layer stem", "layer mixed"]
+
+
+@pytest.mark.parametrize("observer", ["minmax", "percentile", "mse"])
+def test_what_is_always_zero_gets_a_range_as_wide_as_what_it_reads(observer: str) -> None:
+    net = chain()
+    real = {**samples(net).run_real(net), "image": np.zeros((4, 6, 6, 3))}
+    real["dw"] = np.full_like(real["dw"], 0)
+    ranged = with_ranges(net, real, observer)
+    assert ranged.ranges["image"] == (-1.0, 1.0)
+    reach = float(real["stem"].max())
+    assert ranged.ranges["dw"] == (-reach, reach)
+    check_network(quantise(ranged))
+    assert still_layers(ranged, real) == ("image", "dw")
 
 
 def test_missing_activations_are_named() -> None:

@@ -19,6 +19,15 @@ from codegen.quantise import quantise
 from codegen.store import User, save_user
 from tests import networks
 from tests.architectures import CONV_HEAD
+from tests.cli.onnx_files import (
+    CALIBRATION,
+    picture_model,
+    random,
+    samples,
+    saved,
+    two_model,
+    vector_model,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +44,7 @@ class Answer:
 
 
 Run = Callable[..., Answer]
+Words = tuple[str, Path, str, Path]  # --onnx FILE --calibration FILE
 
 
 @pytest.fixture
@@ -88,3 +98,26 @@ def noise(tmp_path: Path) -> Path:
     pixels = np.random.default_rng(1).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path
+
+
+@pytest.fixture
+def vector(run: Run) -> Words:
+    """`--onnx FILE --calibration FILE` for vector_model, in the empty folder of `run`."""
+    file = saved(vector_model(), "net.onnx")
+    return "--onnx", file, "--calibration", samples("cal.npz", x=random(CALIBRATION, 10, seed=7))
+
+
+@pytest.fixture
+def picture(run: Run) -> Words:
+    """The same for picture_model."""
+    file = saved(picture_model(), "eye.onnx")
+    shown = random(CALIBRATION, 3, 12, 12, seed=7)
+    return "--onnx", file, "--calibration", samples("shown.npz", image=shown)
+
+
+@pytest.fixture
+def two(run: Run) -> Words:
+    """The same for two_model."""
+    file = saved(two_model(), "two.onnx")
+    shown = {"picture": random(CALIBRATION, 2, 6, 6, seed=7), "vector": random(CALIBRATION, 5)}
+    return "--onnx", file, "--calibration", samples("both.npz", **shown)

@@ -20,9 +20,9 @@ from codegen.importing.names import LONGEST, architecture_name, c_name
         ("43", "t43"),
         ("/layer1/layer1.0/conv1/Conv", "layer1_layer1_0_conv1_conv"),
         ("serving_default_x:0", "serving_default_x_0"),
-        ("image", "image_2"),
-        ("float", "float_2"),
-        ("", "layer_2"),
+        ("image", "layer_image"),
+        ("float", "layer_float"),
+        ("", "layer_layer"),
         ("Größe", "gr_e"),
     ],
 )
