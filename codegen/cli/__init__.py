@@ -101,6 +101,10 @@ def cli() -> None:
       hvcodegen emit --user alice --target cortex-m4
       hvcodegen verify --user alice --target cortex-m4 --image alice.jpg
 
+    \b
+    Or take any small network from an ONNX file:
+      hvcodegen emit --onnx model.onnx --calibration samples.npz --target cortex-m4
+
     Exit codes: 0 done, 1 something you can fix, 2 wrong usage, 3 outputs differ,
     4 a program is missing.
     """

@@ -61,15 +61,19 @@ def command(
     from host_tools.build import build_firmware, can_build_in, plan_firmware
     from host_tools.fit import check_fit, limits_of, needs_of
 
+    def free(folder: Path) -> Path:
+        if not dry_run and not can_build_in(folder):
+            raise HvError(
+                "the output folder holds something else than an earlier build",
+                where=str(folder),
+                hint="choose another -o",
+            )
+        return folder
+
     core = find_target(target)
+    asked = free(output.resolve()) if output else None  # told before the work begins
     entry = subject.load()
-    out = (output or Path("build") / f"{entry.name}-firmware").resolve()
-    if not dry_run and not can_build_in(out):
-        raise HvError(
-            "the output folder holds something else than an earlier build",
-            where=str(out),
-            hint="choose another -o",
-        )
+    out = asked or free((Path("build") / f"{entry.name}-firmware").resolve())
     with pipeline.emitted(entry, core) as folder:
         order = pipeline.trace_order(folder, core, compiler, out, board)
         check_fit(needs_of(pipeline.emission_of(entry, core).program), limits_of(order.board))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen.cli.common import json_option, print_result, target_option
+from codegen.cli.common import counted, json_option, print_result, target_option
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
@@ -103,8 +103,9 @@ def _person_lines(program: Program, user: str) -> list[str]:
 
 
 def _model_lines(program: Program) -> list[str]:
+    layers = counted(len(program.steps), "layer")
     return [
-        f"  kernel   {program.prefix}.h, {program.prefix}.c: {len(program.steps)} layers, "
+        f"  kernel   {program.prefix}.h, {program.prefix}.c: {layers}, "
         f"{program.macs:,} multiply-accumulates, {program.shared.size_bytes:,} bytes of weights",
         *(f"  input    {port.name} int8 {list(port.shape)}" for port in program.inputs),
         *(f"  output   {port.name} {port.dtype} {list(port.shape)}" for port in program.outputs),

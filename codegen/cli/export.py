@@ -88,7 +88,8 @@ def _model(subject: Subject, form: str) -> onnx.ModelProto:
     from codegen.export.qdq_graph import qdq_graph
 
     if form == "onnx":
-        return float_graph(subject.float_net)
+        as_trained = subject.model.imported.net if subject.model else subject.float_net
+        return float_graph(as_trained)
     if form == "onnx-qdq":
         return qdq_graph(subject.quant_net)
     return integer_graph(subject.quant_net)

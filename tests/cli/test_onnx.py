@@ -196,6 +196,21 @@ def test_export_in_three_formats(run: Run, two: Words) -> None:
         assert path.read_bytes() == content
 
 
+def test_the_exported_real_numbers_are_the_models(run: Run, two: Words) -> None:
+    """Not those that bias correction and equalisation made of them."""
+    report = good(
+        run("export", *two, "--observer", "percentile", "--format", "onnx", "--json")
+    ).json
+    assert "corrected" in report["calibration"]["chosen"]
+    path = report["file"]
+    given = {name: values[:1] for name, values in np.load(two[3]).items()}
+    for name in ("logits", "features"):
+        wanted, got = (
+            runtime_outputs(file.read_bytes(), given, [name])[0] for file in (two[1], Path(path))
+        )
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+
+
 def test_the_exported_integers_are_the_simulators(run: Run, two: Words) -> None:
     from codegen.cli import pipeline
     from codegen.cli.onnx_model import house_integers
