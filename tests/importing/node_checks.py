@@ -54,17 +54,24 @@ def check_meaning(prepared: Prepared) -> None:
 
 
 def check_precision(prepared: Prepared) -> None:
+    """Layer by layer; then a single node's whole against ONNX's own reference.
+
+    What a chain of nodes makes of the roundings on the way depends on its numbers.
+    """
+    check_layers(prepared)
+    if len(prepared.case.model.graph.node) == 1:
+        check_whole(prepared)
+
+
+def check_layers(prepared: Prepared) -> None:
     """Every layer is within one rounding of real arithmetic on its own integer inputs.
 
     That is half a step of its output, and of a layer with weights half a weight step for every
-    unit of input (tests.ops.harness). Then a single node's whole against ONNX's own reference; what
-    a chain of nodes makes of the roundings on the way depends on its numbers, and is not bounded.
+    unit of input (tests.ops.harness).
     """
     values: dict[str, np.ndarray] = {**prepared.integers, **prepared.outputs}
     for layer in prepared.net.layers:
         check_layer_step(layer, prepared.float_net.tensors, values)
-    if len(prepared.case.model.graph.node) == 1:
-        check_whole(prepared)
 
 
 def check_whole(prepared: Prepared) -> None:
