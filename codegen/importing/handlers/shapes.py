@@ -11,6 +11,7 @@ from codegen.importing.values import (
     Value,
     X,
     elements,
+    house_shape,
     moving_axes,
     natural_axes,
 )
@@ -25,16 +26,18 @@ def reshape(context: Context, node: Node) -> None:
     if axes is not None:
         context.set(output, dataclasses.replace(value, shape=shape, axes=axes))
         return
-    if value.expression == X and _only_weights_follow(context, output):
+    regrouped = _regrouped(value, shape)
+    moves = regrouped is None or regrouped[0] != moving_axes(value.shape, value.axes)
+    if moves and value.expression == X and _only_weights_follow(context, output):
         context.flattened[output] = value
         return
-    natural = tuple(sorted(moving_axes(value.shape, value.axes)))
-    layer = context.arrange(dataclasses.replace(value, expression=X), natural or (None,))
-    held = context.network.reshaped(layer, _natural_shape(shape))
-    context.set(
-        output,
-        Value(layer=held, shape=shape, axes=natural_axes(shape), expression=value.expression),
-    )
+    if regrouped is None:
+        natural = tuple(sorted(moving_axes(value.shape, value.axes))) or (None,)
+        regrouped = natural, natural_axes(shape)
+    order, axes = regrouped
+    layer = context.arrange(dataclasses.replace(value, expression=X), order)
+    held = context.network.reshaped(layer, house_shape(shape, axes))
+    context.set(output, Value(layer=held, shape=shape, axes=axes, expression=value.expression))
 
 
 def transpose(context: Context, node: Node) -> None:
@@ -104,8 +107,37 @@ def relabelled(value: Value, shape: Shape) -> Axes | None:
     return tuple(None if axis is None else names.get(axis) for axis in value.axes)
 
 
-def _natural_shape(shape: Shape) -> Shape:
-    return tuple(1 if axis is None else shape[axis] for axis in natural_axes(shape))
+def _regrouped(value: Value, shape: Shape) -> tuple[Axes, Axes] | None:
+    """An order of the value's axes in which `shape` only splits or joins them, and that one's axes.
+
+    Axes that are joined stand side by side in it, all others where they are.
+    """
+    groups = _groups(value.shape, shape)
+    if any(len(before) > 1 and len(after) > 1 for before, after in groups):
+        return None
+    group_of = {axis: group for group in groups for axis in group[0]}
+    order = moving_axes(value.shape, value.axes)
+    met = tuple(dict.fromkeys(group_of[axis] for axis in order))
+    arranged = tuple(axis for before, _ in met for axis in before)
+    return arranged or (None,), tuple(axis for _, after in met for axis in after) or (None,)
+
+
+def _groups(before: Shape, after: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Axes longer than 1 of two shapes with as many elements, in the smallest equal groups."""
+    old = [axis for axis, size in enumerate(before) if size != 1]
+    new = [axis for axis, size in enumerate(after) if size != 1]
+    groups = []
+    while old:
+        left, right = [old.pop(0)], [new.pop(0)]
+        missing = before[left[0]] - after[right[0]]
+        while missing:
+            if missing < 0:
+                left.append(old.pop(0))
+            else:
+                right.append(new.pop(0))
+            missing = elements([before[a] for a in left]) - elements([after[a] for a in right])
+        groups.append((tuple(left), tuple(right)))
+    return groups
 
 
 def _only_weights_follow(context: Context, tensor: str) -> bool:
