@@ -511,3 +511,36 @@ def mobile_face_net_end() -> Made:
     ]
     weights = {"w": numbers(4, 1, 3, 4), "k": numbers(6, 4, 1, 1)}
     return chain((1, 4, 3, 4), nodes, weights | batch_norm(4)), "depthwise pointwise"
+
+
+@case
+def gather_of_any_places() -> Made:
+    nodes = [node("Conv", "x w", "c"), node("Gather", "c i", "g", axis=1), node("Relu", "g", "y")]
+    constants = {"w": numbers(6, 3, 1, 1), "i": np.array([[5, 0, 1], [-3, 3, 1]])}
+    return (
+        chain((1, 3, 4, 5), nodes, constants),
+        "pointwise slice slice slice concat lookup",
+    )
+
+
+@case
+def gather_along_the_batch() -> Made:
+    nodes = [node("Gather", "x i", "y", axis=0)]
+    return chain((1, 3, 2), nodes, {"i": np.array([0, 0, 0])}), "concat"
+
+
+@case
+def gemm_of_a_transposed_matrix() -> Made:
+    nodes = [node("Gemm", "x w b", "g", transA=1), node("Relu", "g", "y")]
+    return chain((4, 3), nodes, {"w": numbers(4, 5), "b": numbers(5)}), "transpose pointwise"
+
+
+@case
+def matmul_by_a_stack_after_flatten() -> Made:
+    nodes = [
+        node("Conv", "x w", "c"),
+        node("Flatten", "c", "f"),
+        node("MatMul", "f u", "y"),
+    ]
+    weights = {"w": numbers(3, 2, 1, 1), "u": numbers(1, 36, 4)}
+    return chain((1, 2, 3, 4), nodes, weights), "pointwise transpose dense"

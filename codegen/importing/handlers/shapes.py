@@ -149,6 +149,7 @@ def _only_weights_follow(context: Context, tensor: str) -> bool:
         node.op_type in ("Gemm", "MatMul")
         and node.inputs[0] == tensor
         and node.inputs[1] in context.graph.constants
+        and len(context.shape(node.inputs[1])) <= 2
         and not node.attribute("transA", 0)
         for node in readers
     )
