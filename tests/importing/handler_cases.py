@@ -544,3 +544,47 @@ def matmul_by_a_stack_after_flatten() -> Made:
     ]
     weights = {"w": numbers(3, 2, 1, 1), "u": numbers(1, 36, 4)}
     return chain((1, 2, 3, 4), nodes, weights), "pointwise transpose dense"
+
+
+@case
+def max_of_two_layouts_and_a_number() -> Made:
+    nodes = [
+        node("Conv", "x w", "c"),
+        node("Transpose", "x", "t", perm=[0, 1, 3, 2]),
+        node("Tanh", "t", "h"),
+        node("Max", "c h zero", "y"),
+    ]
+    constants = {"w": numbers(3, 3, 1, 1), "zero": np.float32(-0.25)}
+    return (
+        chain((1, 3, 4, 4), nodes, constants),
+        "pointwise lookup transpose concat max_pool lookup",
+    )
+
+
+@case
+def min_with_a_constant_tensor() -> Made:
+    nodes = [node("Min", "x k", "m_"), node("Exp", "m_", "y")]
+    constants = {"k": numbers(1, 2, 5)}
+    return chain((1, 2, 5), nodes, constants), "lookup constant concat max_pool lookup"
+
+
+@case
+def unit_length() -> Made:
+    nodes = [
+        node("Gemm", "x w", "e"),
+        node("Mul", "e e", "q"),
+        node("ReduceSum", "q axes", "s", keepdims=1),
+        node("Sqrt", "s", "n"),
+        node("Div", "e n", "y"),
+    ]
+    kinds = "dense lookup global_pool lookup mul"
+    return chain((1, 8), nodes, {"w": numbers(8, 6), "axes": [1]}), kinds
+
+
+@case
+def a_slope_for_each_element() -> Made:
+    nodes = [node("Conv", "x w", "c"), node("PRelu", "c s", "y")]
+    return (
+        chain((1, 3, 4, 5), nodes, {"w": numbers(4, 3, 1, 1), "s": numbers(4, 4, 5)}),
+        "pointwise transpose depthwise",
+    )

@@ -96,7 +96,9 @@ def gather(context: Context, node: Node) -> None:
         context.set(output, whole)
         return
     after = context.shape(output)
-    names = {a: (a,) if a < axis else (a + indices.ndim - 1,) for a in range(len(shape))}
+    names: dict[int, Shape] = {
+        a: (a,) if a < axis else (a + indices.ndim - 1,) for a in range(len(shape))
+    }
     names[axis] = tuple(range(axis, axis + indices.ndim))
     axes = tuple(n for a in whole.axes for n in ((None,) if a is None else names[a])) or (None,)
     layer = context.network.reshaped(whole.layer, house_shape(after, axes))
