@@ -174,16 +174,19 @@ class Context:
 
     def plain(self, tensor: str) -> Value:
         """A tensor's value with nothing left to be done to its elements."""
-        value = self.value(tensor)
+        plain = self.materialised(self.value(tensor), tensor)
+        self._values[tensor] = plain
+        return plain
+
+    def materialised(self, value: Value, text: str) -> Value:
+        """A value with nothing left to be done; a layer that it needs is named like `text`."""
         if value.expression == X:
             return value
         key = (value.layer, value.expression)
         if key not in self._materialised:
-            self._materialised[key] = self._lookup(tensor, value, None)
+            self._materialised[key] = self._lookup(text, value, None)
         layer = self._materialised[key]
-        plain = Value(layer=layer, shape=value.shape, axes=value.axes)
-        self._values[tensor] = plain
-        return plain
+        return Value(layer=layer, shape=value.shape, axes=value.axes)
 
     def apply(self, node: Node, expression: Expression) -> None:
         """The node does `expression` to each element of its first input: pending, or a layer."""

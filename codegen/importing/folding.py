@@ -78,6 +78,11 @@ def fold(context: Context, weights: Weights, tensor: str, channel_axis: int) -> 
     return Folded(weights=weights, activation=activation, slope=slope, tensor=tensor)
 
 
+def unfolded(weights: Weights, tensor: str) -> Folded:
+    """A layer that takes in nothing."""
+    return Folded(weights=weights, activation=Activation(), slope=None, tensor=tensor)
+
+
 def fuse_activation(
     context: Context, tensor: str, channels: int | None, channel_axis: int = 0
 ) -> tuple[Activation, np.ndarray | None, str]:

@@ -82,6 +82,7 @@ class Graph:
         shapes: of every tensor, static, the batch included.
         quantities: own scales and zero points of activations (int8: uint8 ones are moved by 128).
         own_integers: of the constants that came quantised.
+        integers: types, by name, of computed tensors of integers that stand for nothing else.
         remarks: what was changed while reading, for people.
     """
 
@@ -94,4 +95,5 @@ class Graph:
     shapes: Mapping[str, Shape]
     quantities: Mapping[str, Quantity]
     own_integers: Mapping[str, OwnIntegers]
+    integers: Mapping[str, str]
     remarks: tuple[str, ...]

@@ -31,10 +31,20 @@ HINTS = {
     "LayerNormalization": "use BatchNormalization, which folds into the layer before it",
     "InstanceNormalization": "use BatchNormalization, which folds into the layer before it",
     "GroupNormalization": "use BatchNormalization, which folds into the layer before it",
+    "Dropout": "it is in training form, or its mask is used: export the model after model.eval()",
     "LogSoftmax": "export the model without it: the order of its outputs is the same",
     "QLinearConv": "use the QDQ form: QuantizeLinear and DequantizeLinear around Conv",
     "QLinearMatMul": "use the QDQ form: QuantizeLinear and DequantizeLinear around MatMul",
 }
+
+# These move or choose numbers; all others compute, and integers round and wrap around as they do.
+SAFE_FOR_INTEGERS = frozenset(
+    {
+        *("ArgMax", "Concat", "DepthToSpace", "Flatten", "Gather", "GlobalMaxPool", "Max"),
+        *("MaxPool", "Min", "Pad", "ReduceMax", "Requantise", "Reshape", "Resize", "Slice"),
+        *("SpaceToDepth", "Split", "Squeeze", "Transpose", "Unsqueeze", "Upsample"),
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +155,7 @@ def _handle(context: Context, node: Node) -> HvError | None:
                 "this operator is not supported",
                 HINTS.get(node.op_type, f"supported: {', '.join(sorted(HANDLERS))}"),
             )
+        _refuse_integers(context, node)
         if context.is_known(node):
             handler(context, node)
         else:
@@ -153,6 +164,15 @@ def _handle(context: Context, node: Node) -> HvError | None:
         context.give_up(node)
         return unsupported(node, error)
     return None
+
+
+def _refuse_integers(context: Context, node: Node) -> None:
+    kinds = [context.graph.integers[t] for t in node.inputs if t in context.graph.integers]
+    if kinds and node.op_type not in SAFE_FOR_INTEGERS:
+        raise Unsupported(
+            f"it computes with integers, {kinds[0]}",
+            "cast to float before it: what is quantised neither wraps around nor stays whole",
+        )
 
 
 def _add_input(context: Context, given: GraphTensor) -> Tensor:

@@ -105,5 +105,14 @@ def _graph(name: str, draft: Draft, inputs: dict[str, int], outputs: dict[str, i
         own_integers={
             key: draft.own_integers[key] for key in sorted(read & set(draft.own_integers))
         },
+        integers=_integers(draft, live),
         remarks=tuple(draft.remarks),
     )
+
+
+def _integers(draft: Draft, live: set[str]) -> dict[str, str]:
+    """Types of computed tensors that are neither real nor quantised; unknown ones are not in it."""
+    apart = set(draft.constants) | set(draft.quantities)
+    kinds = {name: draft.type_of(name) for name in sorted(live - apart)}
+    known = REAL_TYPES | {onnx.TensorProto.UNDEFINED}
+    return {name: type_name(kind) for name, kind in kinds.items() if kind not in known}

@@ -190,22 +190,23 @@ def check_step(arch: Architecture, seed: int) -> None:
     outputs[IMAGE] = (batch.astype(np.int16) - 128).astype(np.int8)
     for layer in net.layers:
         if layer.name.startswith("case"):
-            _check_layer_step(layer, float_tensors, outputs)
+            check_layer_step(layer, float_tensors, outputs)
 
 
-def _check_layer_step(
+def check_layer_step(
     layer: QuantLayer, tensors: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
 ) -> None:
-    inputs = tuple(
-        torch.from_numpy((outputs[name].astype(np.float64) - q.zero_point) * q.scale)
-        for name, q in zip(layer.inputs, layer.input_quantities, strict=True)
-    )
-    own = {
-        name: torch.from_numpy(tensors[f"{layer.name}.{name}"].astype(np.float64))
-        for name in layer.op.float_tensors(layer.input_shapes)
-    }
+    """One layer's integers differ from its real arithmetic by one rounding.
+
+    Args:
+        layer: any but a decision.
+        tensors: the network's real-valued ones, by "layer.tensor".
+        outputs: integers by layer and input, at least those that the layer reads, and its own.
+    """
+    own, inputs = _reals(layer, tensors, outputs)
     real = layer.op.float_forward(own, inputs).numpy()
-    allowed = 0.5 * layer.quantity.scale * (1 + 1e-3) + _weight_error(layer, own, inputs)
+    rounding = 0.5 * layer.quantity.scale * (1 + 1e-3)
+    allowed = rounding + weight_error(layer, tensors, outputs) + 1e-6
     q = outputs[layer.name].astype(np.float64)
     got = (q - layer.quantity.zero_point) * layer.quantity.scale
     if layer.op.output_dtype == "int32":
@@ -216,12 +217,28 @@ def _check_layer_step(
     assert (error <= allowed).all(), (layer.name, layer.op, float((error - allowed).max()))
 
 
-def _weight_error(
-    layer: QuantLayer, own: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
+def _reals(
+    layer: QuantLayer, tensors: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+) -> tuple[dict[str, torch.Tensor], tuple[torch.Tensor, ...]]:
+    """A layer's real-valued tensors, and the reals that its inputs stand for."""
+    own = {
+        name: torch.from_numpy(tensors[f"{layer.name}.{name}"].astype(np.float64))
+        for name in layer.op.float_tensors(layer.input_shapes)
+    }
+    inputs = tuple(
+        torch.from_numpy((outputs[name].astype(np.float64) - q.zero_point) * q.scale)
+        for name, q in zip(layer.inputs, layer.input_quantities, strict=True)
+    )
+    return own, inputs
+
+
+def weight_error(
+    layer: QuantLayer, tensors: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
 ) -> np.ndarray | float:
     """Half a weight step for every unit of input, half an accumulator step for the bias."""
+    own, inputs = _reals(layer, tensors, outputs)
     if "weight" not in own:
-        return 1e-6
+        return 0.0
     linear: Any = dataclasses.replace(layer.op, activation=Activation())  # type: ignore[type-var]
     weight = own["weight"]
     axis = layer.op.channel_axis  # type: ignore[attr-defined]
@@ -231,7 +248,7 @@ def _weight_error(
     reach = linear.float_forward(ones, tuple(x.abs() for x in inputs)) * 0.51 * steps
     slope = own["slope"].abs().clamp(min=1.0) if "slope" in own else 1.0
     error: np.ndarray = (reach * slope).numpy()
-    return error + 1e-6
+    return error
 
 
 def _threshold(arch: Architecture) -> float | None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from codegen.importing.context import Context, Unsupported
+from codegen.importing.context import Context
 from codegen.importing.folding import along_axis, clip_bounds
 from codegen.importing.graph import Node
-from codegen.importing.handlers.elementwise import per_channel_slope
+from codegen.importing.handlers.elementwise import per_channel_slope, per_element_slope
 from codegen.importing.values import Expression, X
 
 Handler = Callable[[Context, Node], None]
@@ -43,7 +43,7 @@ def gelu(context: Context, node: Node) -> None:
 
 
 def prelu(context: Context, node: Node) -> None:
-    """One that could not be fused: with one slope a table, else per channel."""
+    """One that could not be fused: with one slope a table, else per channel or per element."""
     slope = context.required_constant(node, 1, "slope").astype(np.float64)
     if slope.size == 1:
         context.apply(node, ("leaky_relu", X, float(slope.reshape(-1)[0])))
@@ -54,27 +54,7 @@ def prelu(context: Context, node: Node) -> None:
         if slopes is not None:
             per_channel_slope(context, node, axis, slopes)
             return
-    raise Unsupported(
-        f"its slopes of shape {list(slope.shape)} vary along several axes",
-        "one slope, or one for each channel, is supported",
-    )
-
-
-def extremum(context: Context, node: Node) -> None:
-    """Max and Min with constants of one element."""
-    name = node.op_type.lower()
-    computed = [tensor for tensor in node.inputs if tensor not in context.graph.constants]
-    bounds = [context.constant(node, i) for i in range(len(node.inputs))]
-    numbers = [values for values in bounds if values is not None]
-    if len(computed) != 1 or any(values.size != 1 for values in numbers):
-        raise Unsupported(
-            "it compares two tensors", "supported: one tensor with constants of one element"
-        )
-    value = context.value(computed[0])
-    expression: Expression = value.expression
-    for values in numbers:
-        expression = (name, expression, float(values.reshape(-1)[0]))
-    context.set_expression(node.outputs[0], value, expression)
+    per_element_slope(context, node, np.broadcast_to(slope, shape))
 
 
 HANDLERS: dict[str, Handler] = {
@@ -93,8 +73,6 @@ HANDLERS: dict[str, Handler] = {
     "HardSwish": _function("hard_swish"),
     "LeakyRelu": _function("leaky_relu", alpha=0.01),
     "Log": _function("log"),
-    "Max": extremum,
-    "Min": extremum,
     "Mish": _function("mish"),
     "Neg": _function("neg"),
     "PRelu": prelu,

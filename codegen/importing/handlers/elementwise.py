@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 
 from codegen.importing.context import Context, Unsupported, substituted
@@ -14,7 +17,16 @@ from codegen.importing.folding import (
     fuse_activation,
 )
 from codegen.importing.graph import Node
-from codegen.importing.values import Axes, Expression, X, default_axes, elements, moving_axes
+from codegen.importing.values import (
+    Axes,
+    Expression,
+    Value,
+    X,
+    default_axes,
+    elements,
+    moving_axes,
+    natural_axes,
+)
 from codegen.ops.add import Add
 from codegen.ops.base import Activation, Op, Shape
 from codegen.ops.constant import Constant
@@ -23,6 +35,7 @@ from codegen.ops.mul import Mul
 from codegen.ops.sub import Sub
 
 _FUNCTION = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow"}
+Operand = Value | np.ndarray  # a numpy array is a constant; a value has nothing left to be done
 _OPERATOR: dict[str, type[Add] | type[Sub] | type[Mul]] = {"Add": Add, "Sub": Sub, "Mul": Mul}
 
 
@@ -38,12 +51,18 @@ def binary(context: Context, node: Node) -> None:
         function = (_FUNCTION[node.op_type], first.expression, second.expression)
         context.set_expression(node.outputs[0], first, function)
         return
+    if node.op_type == "Div":
+        inverse = dataclasses.replace(second, expression=("reciprocal", second.expression))
+        reciprocal = context.materialised(inverse, f"{node.name}_reciprocal")
+        _between(context, node, Mul, (context.plain(node.inputs[0]), reciprocal))
+        return
     if node.op_type not in _OPERATOR:
         raise Unsupported(
             "both of its operands are computed by the model",
-            "supported between two computed tensors: Add, Sub, Mul",
+            "supported between two computed tensors: Add, Sub, Mul, Div",
         )
-    _between_tensors(context, node)
+    operands = (context.plain(node.inputs[0]), context.plain(node.inputs[1]))
+    _between(context, node, _OPERATOR[node.op_type], operands)
 
 
 def batch_normalization(context: Context, node: Node) -> None:
@@ -74,6 +93,22 @@ def per_channel_slope(context: Context, node: Node, axis: int, slopes: np.ndarra
     _add_per_channel(context, node.inputs[0], axis, folded)
 
 
+def per_element_slope(context: Context, node: Node, slopes: np.ndarray) -> None:
+    """The same with a slope for each element: every element is a channel."""
+    source, output = node.inputs[0], node.outputs[0]
+    shape = context.shape(source)
+    axes = natural_axes(shape)
+    count = elements(shape)
+    pixel = context.network.reshaped(context.arranged(source, axes), (1, 1, count))
+    tensors = {
+        "weight": np.ones((1, 1, count)),
+        "bias": np.zeros(count),
+        "slope": slopes.flatten(),
+    }
+    op = Depthwise(kernel=(1, 1), activation=Activation(kind="prelu"))
+    context.layer(output, op, [pixel], axes, tensors)
+
+
 def _add_per_channel(context: Context, source: str, axis: int, folded: Folded) -> None:
     shape = context.shape(source)
     axes = (*(a for a in moving_axes(shape, default_axes(shape)) if a != axis), axis)
@@ -100,54 +135,51 @@ def _with_constant(context: Context, node: Node, index: int, constant: np.ndarra
             per_channel(context, source, output, axis, *affine)
             return
     if node.op_type == "Div" and index == 0 and constant.all():
-        _between(context, node, Mul, (source, 1 / constant))
+        _between(context, node, Mul, (context.plain(source), 1 / constant))
     elif node.op_type in _OPERATOR:
-        pair = (source, constant) if index == 0 else (constant, source)
+        value = context.plain(source)
+        pair = (value, constant) if index == 0 else (constant, value)
         _between(context, node, _OPERATOR[node.op_type], pair)
     else:
         raise Unsupported("its constant has several elements", "supported: Add, Sub, Mul, Div")
-
-
-def _between_tensors(context: Context, node: Node) -> None:
-    _between(context, node, _OPERATOR[node.op_type], (node.inputs[0], node.inputs[1]))
 
 
 def _between(
     context: Context,
     node: Node,
     operator: type[Add] | type[Sub] | type[Mul],
-    operands: tuple[str | np.ndarray, str | np.ndarray],
+    operands: tuple[Operand, Operand],
 ) -> None:
-    """Two operands that broadcast; a numpy array is a constant."""
+    """Two operands that broadcast."""
     output = context.shape(node.outputs[0])
-    axes = _common_axes(context, output, operands)
+    axes = common_axes(output, operands)
     layers = []
     for number, operand in enumerate(operands):
-        shape = operand.shape if isinstance(operand, np.ndarray) else context.shape(operand)
-        own = _own_axes(axes, len(output) - len(shape))
+        own = own_axes(axes, len(output) - len(operand.shape))
         if isinstance(operand, np.ndarray):
-            layers.append(_constant(context, f"{node.name}_constant{number}", operand, own))
+            layers.append(constant_layer(context, f"{node.name}_constant{number}", operand, own))
         else:
-            layers.append(context.arranged(operand, own))
+            layers.append(context.arrange(operand, own))
     activation, _, tensor = fuse_activation(context, node.outputs[0], None)
     op: Op = operator(activation=activation)
     context.layer(tensor, op, layers, axes)
 
 
-def _common_axes(context: Context, output: Shape, operands: tuple[str | np.ndarray, ...]) -> Axes:
+def common_axes(output: Shape, operands: Sequence[Operand]) -> Axes:
     """The order of axes of an operand as large as the output; else what is usual."""
     for operand in operands:
-        if isinstance(operand, str) and context.shape(operand) == output:
-            return context.plain(operand).axes
+        if isinstance(operand, Value) and operand.shape == output:
+            return operand.axes
     return default_axes(output)
 
 
-def _own_axes(axes: Axes, missing: int) -> Axes:
+def own_axes(axes: Axes, missing: int) -> Axes:
     """Axes of the output as axes of an operand that lacks the first ones."""
     return tuple(None if a is None or a < missing else a - missing for a in axes)
 
 
-def _constant(context: Context, text: str, values: np.ndarray, axes: Axes) -> str:
+def constant_layer(context: Context, text: str, values: np.ndarray, axes: Axes) -> str:
+    """Adds a constant in this order of axes; returns its layer."""
     named = [axis for axis in axes if axis is not None]
     rest = [axis for axis in range(values.ndim) if axis not in named]
     shape = tuple(1 if axis is None else values.shape[axis] for axis in axes)

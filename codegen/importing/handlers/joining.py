@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from codegen.importing.context import Context, Unsupported
 from codegen.importing.graph import Node
 from codegen.importing.values import (
@@ -22,6 +20,8 @@ from codegen.ops.constant import Constant
 from codegen.ops.pad import Pad
 from codegen.ops.slice import Slice
 from codegen.ops.windows import Padding
+
+MOST_RUNS = 64  # layers that one Gather may become
 
 
 def concat(context: Context, node: Node) -> None:
@@ -70,24 +70,60 @@ def slice_(context: Context, node: Node) -> None:
 
 
 def gather(context: Context, node: Node) -> None:
-    """Places along one axis that are evenly spaced: a slice."""
+    """Constant places along one axis: a slice of each evenly spaced run, joined."""
     indices = context.required_constant(node, 1, "list of indices")
-    shape = context.shape(node.inputs[0])
+    source, output = node.inputs[0], node.outputs[0]
+    shape = context.shape(source)
     axis = int(node.attribute("axis", 0)) % len(shape)
-    places = indices.reshape(-1).astype(int) % shape[axis]
-    gaps = set(np.diff(places).tolist())
-    if indices.ndim > 1 or len(gaps) > 1 or gaps == {0}:
-        raise Unsupported("its places are not evenly spaced", "a Slice could do the same")
-    value = context.value(node.inputs[0])
-    starts, steps = [0] * len(shape), [1] * len(shape)
-    starts[axis], steps[axis] = int(places[0]), gaps.pop() if gaps else 1
-    taken = tuple(len(places) if a == axis else size for a, size in enumerate(shape))
-    piece = _slice(context, value, taken, starts, steps, node.name)
-    if indices.ndim == 0:  # the axis disappears
-        names = {a: a - (a > axis) for a in range(len(shape)) if a != axis}
-        axes = tuple(None if a is None else names.get(a) for a in piece.axes)
-        piece = dataclasses.replace(piece, shape=context.shape(node.outputs[0]), axes=axes)
-    context.set(node.outputs[0], piece)
+    runs = _even_runs([int(place) % shape[axis] for place in indices.reshape(-1)])
+    if len(runs) > MOST_RUNS:
+        raise Unsupported(
+            f"its places are {len(runs)} runs that are evenly spaced, more than {MOST_RUNS}",
+            "reorder the weights around it instead",
+        )
+    value = context.value(source)
+    if len(runs) > 1 and axis not in value.axes:
+        value = context.plain(source)
+        axes = _axes_with(value.axes, shape, axis)
+        value = Value(layer=context.arrange(value, axes), shape=shape, axes=axes)
+    pieces = [_run(context, value, axis, run, node.name) for run in runs]
+    taken = tuple(indices.size if a == axis else size for a, size in enumerate(shape))
+    whole = pieces[0]
+    if len(pieces) > 1:
+        op = Concat(axis=value.axes.index(axis))
+        layer = context.network.add(node.name, op, [piece.layer for piece in pieces])
+        whole = dataclasses.replace(value, layer=layer, shape=taken)
+    if indices.ndim == 1:
+        context.set(output, whole)
+        return
+    after = context.shape(output)
+    names: dict[int, Shape] = {
+        a: (a,) if a < axis else (a + indices.ndim - 1,) for a in range(len(shape))
+    }
+    names[axis] = tuple(range(axis, axis + indices.ndim))
+    axes = tuple(n for a in whole.axes for n in ((None,) if a is None else names[a])) or (None,)
+    layer = context.network.reshaped(whole.layer, house_shape(after, axes))
+    context.set(output, dataclasses.replace(whole, layer=layer, shape=after, axes=axes))
+
+
+def _even_runs(places: list[int]) -> list[list[int]]:
+    """Places cut into runs with one gap each, never 0; the first runs as long as can be."""
+    runs = [places[:1]]
+    for place in places[1:]:
+        run = runs[-1]
+        gap = place - run[-1]
+        if gap and (len(run) == 1 or gap == run[1] - run[0]):
+            run.append(place)
+        else:
+            runs.append([place])
+    return runs
+
+
+def _run(context: Context, value: Value, axis: int, run: list[int], text: str) -> Value:
+    starts, steps = [0] * len(value.shape), [1] * len(value.shape)
+    starts[axis], steps[axis] = run[0], run[1] - run[0] if len(run) > 1 else 1
+    taken = tuple(len(run) if a == axis else size for a, size in enumerate(value.shape))
+    return _slice(context, value, taken, starts, steps, text)
 
 
 def pad(context: Context, node: Node) -> None:

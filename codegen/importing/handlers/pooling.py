@@ -8,7 +8,6 @@ from codegen.importing.context import Context, Unsupported
 from codegen.importing.graph import Node
 from codegen.importing.values import (
     X,
-    default_axes,
     elements,
     house_shape,
     image_axes,
@@ -87,8 +86,9 @@ def _reduce(context: Context, node: Node, reduced: tuple[int, ...], *, keeps_axe
     """The reduced axes first, so that the kernels of images serve: height 1, width n, channels."""
     source, output = node.inputs[0], node.outputs[0]
     shape = context.shape(source)
-    kept = tuple(a for a in moving_axes(shape, default_axes(shape)) if a not in reduced)
-    moving = tuple(axis for axis in reduced if shape[axis] != 1)
+    order = moving_axes(shape, context.plain(source).axes)
+    kept = tuple(axis for axis in order if axis not in reduced)
+    moving = tuple(axis for axis in order if axis in reduced)
     positions, channels = (elements([shape[a] for a in axes]) for axes in (moving, kept))
     layer = context.arranged(source, (*moving, *kept) or (None,))
     image = context.network.reshaped(layer, (1, positions, channels))

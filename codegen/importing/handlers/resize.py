@@ -53,9 +53,10 @@ def resize(context: Context, node: Node) -> None:
 
 
 def _places(node: Node, size: int, wanted: int, scale: float) -> tuple[int, ...]:
-    # Upsample and Resize of opset 10 have neither attribute: i / scale, rounded down
+    # Upsample and Resize of opset 10 have neither attribute: i / scale, up where they shrink
     has_modes = node.op_type == "Resize" and len(node.inputs) > 2
-    usual = ("half_pixel", "round_prefer_floor") if has_modes else ("asymmetric", "floor")
+    old = ("asymmetric", "floor" if scale >= 1 else "ceil")
+    usual = ("half_pixel", "round_prefer_floor") if has_modes else old
     coordinate = node.attribute("coordinate_transformation_mode", usual[0])
     rounding = node.attribute("nearest_mode", usual[1])
     if coordinate not in _COORDINATES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from codegen.importing.context import Context, Unsupported
+from codegen.importing.context import Context
 from codegen.importing.graph import Node
 from codegen.importing.values import (
     Axes,
@@ -25,10 +25,11 @@ def reshape(context: Context, node: Node) -> None:
     if axes is not None:
         context.set(output, dataclasses.replace(value, shape=shape, axes=axes))
         return
-    if value.expression == X and _only_weights_follow(context, output):
+    before, after = _regrouped(value, shape)
+    moves = before != moving_axes(value.shape, value.axes)
+    if moves and value.expression == X and _only_weights_follow(context, output):
         context.flattened[output] = value
         return
-    before, after = _regrouped(value, shape)
     layer = context.arrange(dataclasses.replace(value, expression=X), before)
     held = context.network.reshaped(layer, house_shape(shape, after))
     context.set(output, Value(layer=held, shape=shape, axes=after, expression=value.expression))
@@ -51,32 +52,44 @@ def same(context: Context, node: Node) -> None:
 
 def depth_to_space(context: Context, node: Node) -> None:
     """Channels become pixels; DCR and CRD differ in which part of the channel is which."""
-    source, output = node.inputs[0], node.outputs[0]
-    shape = context.shape(source)
-    _require_image(shape)
+    first, (channels, height, width), layer, axes = _images(context, node)
     block = int(node.attribute("blocksize"))
-    _, channels, height, width = shape
     rest = channels // (block * block)
-    layer = context.arranged(source, (2, 3, 1))
     if node.attribute("mode", "DCR") == "CRD":
         split, turned = (height, width, rest, block, block), (0, 3, 1, 4, 2)
     else:
         split, turned = (height, width, block, block, rest), (0, 2, 1, 3, 4)
-    moved = context.network.transposed(context.network.reshaped(layer, split), turned)
-    context.hold(output, moved, (2, 3, 1))
+    _move(context, node, layer, (*first, *split), turned, axes)
 
 
 def space_to_depth(context: Context, node: Node) -> None:
-    """Pixels become channels."""
-    source, output = node.inputs[0], node.outputs[0]
-    shape = context.shape(source)
-    _require_image(shape)
+    """Pixels become channels; DCR and CRD as above."""
+    first, (channels, height, width), layer, axes = _images(context, node)
     block = int(node.attribute("blocksize"))
-    _, channels, height, width = shape
-    layer = context.arranged(source, (2, 3, 1))
     split = (height // block, block, width // block, block, channels)
-    moved = context.network.transposed(context.network.reshaped(layer, split), (0, 2, 1, 3, 4))
-    context.hold(output, moved, (2, 3, 1))
+    turned = (0, 2, 4, 1, 3) if node.attribute("mode", "DCR") == "CRD" else (0, 2, 1, 3, 4)
+    _move(context, node, layer, (*first, *split), turned, axes)
+
+
+def _images(
+    context: Context, node: Node
+) -> tuple[Shape, tuple[int, int, int], str, tuple[int, ...]]:
+    """The batch unless it is 1; channels, height, width; the layer, channels last; its axes."""
+    source = node.inputs[0]
+    count, channels, height, width = context.shape(source)
+    axes = (2, 3, 1) if count == 1 else (0, 2, 3, 1)
+    first = () if count == 1 else (count,)
+    return first, (channels, height, width), context.arranged(source, axes), axes
+
+
+def _move(
+    context: Context, node: Node, layer: str, split: Shape, turned: Shape, axes: tuple[int, ...]
+) -> None:
+    """Splits the layer's axes and turns them; a batch before them stays in its place."""
+    more = len(split) - len(turned)
+    order = (*range(more), *(axis + more for axis in turned))
+    moved = context.network.transposed(context.network.reshaped(layer, split), order)
+    context.hold(node.outputs[0], moved, axes)
 
 
 def relabelled(value: Value, shape: Shape) -> Axes | None:
@@ -129,14 +142,10 @@ def _only_weights_follow(context: Context, tensor: str) -> bool:
         node.op_type in ("Gemm", "MatMul")
         and node.inputs[0] == tensor
         and node.inputs[1] in context.graph.constants
+        and len(context.shape(node.inputs[1])) <= 2
         and not node.attribute("transA", 0)
         for node in readers
     )
-
-
-def _require_image(shape: Shape) -> None:
-    if len(shape) != 4 or shape[0] != 1:
-        raise Unsupported(f"its input has the shape {list(shape)}", "one image is supported")
 
 
 HANDLERS = {
