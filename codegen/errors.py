@@ -49,12 +49,20 @@ class ProgramMissing(HvError):
 class GateBreach(HvError):
     """One or more checks on a step's result failed; all of them are in `breaches`."""
 
-    def __init__(self, step: str, breaches: tuple[HvError, ...]) -> None:
-        """Collects every breach of one gate into one error."""
+    def __init__(
+        self,
+        step: str,
+        breaches: tuple[HvError, ...],
+        *,
+        what_failed: str = "checks failed",
+        hint: str = "",
+    ) -> None:
+        """Collects every breach of one gate into one error; `hint` is for all of them."""
         self.breaches = breaches
         first = breaches[0]
         if len(breaches) == 1:
-            super().__init__(f"{step}: {first.what}", where=first.where, hint=first.hint)
+            hints = "; ".join(filter(None, (first.hint, hint)))
+            super().__init__(f"{step}: {first.what}", where=first.where, hint=hints)
             return
         every = "\n".join(f"- {breach}" for breach in breaches)
-        super().__init__(f"{step}: {len(breaches)} checks failed\n{every}")
+        super().__init__(f"{step}: {len(breaches)} {what_failed}\n{every}", hint=hint)

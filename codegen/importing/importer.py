@@ -131,16 +131,26 @@ def import_graph(graph: Graph, name: str | None = None) -> ImportedNet:
     inputs = [_add_input(context, given) for given in graph.inputs]
     faults = [fault for node in graph.nodes if (fault := _handle(context, node)) is not None]
     if faults:
-        raise GateBreach(f"model {graph.name}", tuple(faults))
+        known = all(node.op_type in HANDLERS for node in graph.nodes)
+        raise GateBreach(
+            f"model {graph.name}",
+            tuple(faults),
+            what_failed="nodes cannot be imported",
+            hint="" if known else f"supported operators: {', '.join(sorted(HANDLERS))}",
+        )
     outputs = _outputs(context)
     net = context.network.finish(
-        architecture_name(name or graph.name), [tensor.name for tensor in outputs]
+        architecture_name(name or graph.name),
+        {tensor.name: tensor.model_name for tensor in outputs},
     )
     declared = {given.name: given.shape for given in net.arch.inputs}
     return ImportedNet(
         net=net,
         inputs=tuple(dataclasses.replace(i, shape=declared[i.name]) for i in inputs),
-        outputs=tuple(outputs),
+        outputs=tuple(
+            dataclasses.replace(tensor, name=layer)
+            for tensor, layer in zip(outputs, net.arch.outputs, strict=True)
+        ),
         remarks=tuple(context.remarks),
     )
 
@@ -153,7 +163,7 @@ def _handle(context: Context, node: Node) -> HvError | None:
         if handler is None:
             raise Unsupported(
                 "this operator is not supported",
-                HINTS.get(node.op_type, f"supported: {', '.join(sorted(HANDLERS))}"),
+                HINTS.get(node.op_type, "replace it, or compute it outside of the network"),
             )
         _refuse_integers(context, node)
         if context.is_known(node):

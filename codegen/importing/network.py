@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from codegen.nets import Architecture, FloatNet, Input, Layer
 from codegen.ops.base import Op, Quantity, Shape
 from codegen.ops.reshape import Reshape
 from codegen.ops.transpose import Transpose
+
+T = TypeVar("T")
 
 
 class NetworkBuilder:
@@ -110,8 +113,12 @@ class NetworkBuilder:
             return self.add(f"{name}_copy", Transpose(axes=axes), [name])
         return self.transposed(name, axes)
 
-    def finish(self, name: str, outputs: Sequence[str]) -> FloatNet:
+    def finish(self, name: str, outputs: Mapping[str, str]) -> FloatNet:
         """The network, without what no output needs; not calibrated yet.
+
+        Args:
+            name: of the architecture.
+            outputs: layers that the caller gets, in order, and what they should be called.
 
         Raises:
             GateBreach: a bug of the import, named by Architecture.validate.
@@ -120,18 +127,47 @@ class NetworkBuilder:
         for layer in reversed(self._layers):
             if layer.name in needed:
                 needed.update(layer.inputs)
-        layers = tuple(layer for layer in self._layers if layer.name in needed)
+        names = self._final_names(outputs)
         arch = Architecture(
             name=name,
             inputs=tuple(Input(name=n, shape=shape) for n, shape in self._inputs.items()),
-            layers=layers,
-            outputs=tuple(outputs),
+            layers=tuple(
+                Layer(
+                    name=names.get(layer.name, layer.name),
+                    op=layer.op,
+                    inputs=tuple(names.get(source, source) for source in layer.inputs),
+                )
+                for layer in self._layers
+                if layer.name in needed
+            ),
+            outputs=tuple(names.get(layer, layer) for layer in outputs),
         )
         arch.validate()
+        tensors = {tuple(key.split(".", 1)): values for key, values in self._tensors.items()}
         return FloatNet(
             arch=arch,
-            tensors={k: v for k, v in self._tensors.items() if k.partition(".")[0] in needed},
+            tensors={
+                f"{names.get(layer, layer)}.{tensor}": values
+                for (layer, tensor), values in tensors.items()
+                if layer in needed
+            },
             ranges={},
-            quantities={k: v for k, v in self._quantities.items() if k in needed or k in given},
-            weight_scales={k: v for k, v in self._weight_scales.items() if k in needed},
+            quantities=_renamed(self._quantities, names, needed | given),
+            weight_scales=_renamed(self._weight_scales, names, needed),
         )
+
+    def _final_names(self, outputs: Mapping[str, str]) -> dict[str, str]:
+        """What is renamed: outputs are called as in the model; who had that name gets theirs."""
+        names: dict[str, str] = {}
+        for layer, text in outputs.items():
+            wanted = c_name(text, set(), "output")
+            if wanted in self._inputs or wanted in outputs or wanted in names or layer in names:
+                continue
+            names[layer] = wanted
+            if wanted in self._shapes:
+                names[wanted] = layer
+        return names
+
+
+def _renamed(values: Mapping[str, T], names: Mapping[str, str], kept: set[str]) -> dict[str, T]:
+    return {names.get(key, key): value for key, value in values.items() if key in kept}
