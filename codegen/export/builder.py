@@ -42,7 +42,9 @@ class TensorInfo:
 class Builder:
     """A graph in the making. Names of layers are tensor names; what lies between has a slash."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: str) -> None:
+        """`given` is any input of the graph: what says how many samples there are."""
+        self.given = given
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, np.ndarray] = {}
         self._made: set[str] = set()

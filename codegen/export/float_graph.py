@@ -32,7 +32,7 @@ def float_graph(net: FloatNet) -> onnx.ModelProto:
 
     Any other network from its inputs to its outputs, float32, images [N, C, H, W].
     """
-    graph = Builder()
+    graph = Builder(net.arch.inputs[0].name)
     arch = net.arch
     shapes = arch.shapes()
     tensors = {name: name for name in arch.input_names}

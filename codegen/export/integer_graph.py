@@ -35,7 +35,7 @@ def integer_graph(net: QuantNet, *, every_layer: bool = False) -> onnx.ModelProt
         accepted, or from int8 inputs to the network's outputs; the layers' tensors are int8 or
         int32 as in codegen.reference.
     """
-    graph = Builder()
+    graph = Builder(net.arch.inputs[0].name)
     for layer in net.layers:
         find_exporter(layer.op.kind).integer(graph, layer)
     infos = {

@@ -56,7 +56,7 @@ def qdq_graph(net: QuantNet, *, every_layer: bool = False) -> onnx.ModelProto:
     Raises:
         HvError: a bias does not fit int32 without the zero point that is folded into it.
     """
-    graph = Builder()
+    graph = Builder(net.arch.inputs[0].name)
     layers = {layer.name: layer for layer in net.layers}
     tensors = _read_inputs(graph, net)
     infos = []

@@ -79,7 +79,7 @@ def test_two_processes_write_the_same_bytes() -> None:
 def test_a_name_is_given_once() -> None:
     import numpy as np
 
-    graph = Builder()
+    graph = Builder("image")
     graph.constant("a", np.array(1, np.int32))
     assert graph.constant("a", np.array(1, np.int32)) == "a"
     with pytest.raises(ValueError, match="two constants"):

@@ -21,7 +21,7 @@ def test_every_function_has_nodes() -> None:
 
 @pytest.mark.parametrize("expression", [*EXPRESSIONS, *_PAIRS], ids=describe)
 def test_the_nodes_compute_the_function(expression: Expression) -> None:
-    graph = Builder()
+    graph = Builder("image")
     add_expression(graph, expression, "layer", "image", "result")
     info = {"dtype": np.float32, "shape": _POINTS.shape}
     model = graph.model(
@@ -38,7 +38,7 @@ def test_the_nodes_compute_the_function(expression: Expression) -> None:
 
 
 def test_equal_parts_are_one_node() -> None:
-    graph = Builder()
+    graph = Builder("image")
     add_expression(graph, _PAIRS[0], "layer", "image", "result")
     assert graph.has("layer/exp1")
     assert graph.has("layer/add3")  # 2 is the number

@@ -55,7 +55,7 @@ def test_pointwise_in_integers(shape: Shape, activation: Json) -> None:
 
 def real_model(op: Pointwise, tensors: Arrays, shape: Shape) -> onnx.ModelProto:
     """The layer in float32, from "source0" to "layer"."""
-    graph, exporter = Builder(), find_exporter(op.kind)
+    graph, exporter = Builder("image"), find_exporter(op.kind)
     output = op.output_shape((shape,))
     orders = {
         "weight": exporter.weight_order,
@@ -80,7 +80,7 @@ def real_model(op: Pointwise, tensors: Arrays, shape: Shape) -> onnx.ModelProto:
 
 def integer_model(layer: QuantLayer) -> onnx.ModelProto:
     """The layer in integers, from "source0" to "layer"."""
-    graph = Builder()
+    graph = Builder("image")
     find_exporter(layer.op.kind).integer(graph, layer)
     return _model(graph, layer.input_shapes[0], layer.output_shape, np.int8)
 

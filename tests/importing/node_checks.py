@@ -12,11 +12,14 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from codegen import reference
+from codegen.export.builder import model_bytes
+from codegen.export.integer_graph import integer_graph
 from codegen.importing.draft import REAL_TYPES
 from codegen.nets import Architecture, Input, Layer, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.packing import pack_inputs
 from host_tools.simulator import Simulator
+from host_tools.witness import run_witness
 from tests.c_host import emitted
 from tests.importing.node_tests import Arrays, Prepared, run_real
 from tests.networks import samples
@@ -176,8 +179,8 @@ def prefixed(net: QuantNet, number: int) -> dict[str, str]:
     return {name: f"t{number}_{index}" for index, name in enumerate(names)}
 
 
-def check_c(group: Sequence[Prepared], folder: Path) -> None:
-    """Every tensor of every network on this machine, on the test's data and on noise."""
+def check_bits(group: Sequence[Prepared], folder: Path) -> None:
+    """Every tensor, on the test's data and on noise: reference, C on this machine, ONNX Runtime."""
     net = merged([prepared.net for prepared in group])
     batch = {}
     for number, prepared in enumerate(group):
@@ -188,9 +191,11 @@ def check_c(group: Sequence[Prepared], folder: Path) -> None:
     expected = reference.run(net, batch)
     emitted(net, folder)
     in_c = Simulator(folder).trace(pack_inputs(net.arch, batch))
+    in_runtime = run_witness(model_bytes(integer_graph(net, every_layer=True)), batch)
     for number, prepared in enumerate(group):
         for own, name in prefixed(prepared.net, number).items():
             if own in prepared.outputs:
                 where = f"{prepared.case.name}, layer {own}"
                 assert_same(expected[name], in_c[name], f"host C, {where}")
+                assert_same(expected[name], in_runtime[name], f"ONNX Runtime, {where}")
                 assert_same(prepared.outputs[own], expected[name][:ROWS], f"merged, {where}")

@@ -24,6 +24,7 @@ from codegen import reference
 from codegen.calibration.ranges import with_ranges
 from codegen.errors import GateBreach, HvError
 from codegen.gates import check_network
+from codegen.importing.draft import REAL_TYPES
 from codegen.importing.handlers import HANDLERS
 from codegen.importing.importer import ImportedNet, import_graph
 from codegen.importing.reading import read_model
@@ -153,6 +154,8 @@ def _case(name: str, model: onnx.ModelProto, inputs: Sequence, outputs: Sequence
         for place in COMPUTED.get(node.op_type, FIRST)
         for tensor in node.input[place : place + 1]
     }
+    reals = {v.name for v in graph.input if v.type.tensor_type.elem_type in REAL_TYPES} & computed
+    computed = reals or computed  # integers beside them are sizes, whatever reads them
     constants = [name for name, values in given.items() if name not in computed]
     kept = [value for value in graph.input if value.name not in constants]
     del graph.input[:]

@@ -12,7 +12,7 @@ from codegen.errors import GateBreach
 from codegen.importing.importer import import_graph
 from tests.importing import elementwise_cases, opset_cases, weights_cases, wiring_cases  # noqa: F401 - they fill CASES
 from tests.importing.handler_cases import CASES
-from tests.importing.node_checks import check_c, check_layers, check_meaning
+from tests.importing.node_checks import check_bits, check_layers, check_meaning
 from tests.importing.node_tests import Case, prepare
 from tests.importing.onnx_models import model, node, read, real
 
@@ -31,7 +31,7 @@ def test_meaning_and_precision(name: str, tmp_path: Path) -> None:
 
 def test_bits(tmp_path: Path) -> None:
     group = [prepare(_case(name, make()[0]), tmp_path) for name, make in CASES.items()]
-    check_c(group, tmp_path / "emitted")
+    check_bits(group, tmp_path / "emitted")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from codegen.errors import HvError
-from tests.importing.node_checks import check_c, check_meaning, check_precision
+from tests.importing.node_checks import check_bits, check_meaning, check_precision
 from tests.importing.node_tests import NODE_TESTS, Case, Prepared, node_tests, prepare, reason
 
 GROUPS = 4  # one C library for each
@@ -27,11 +27,9 @@ def test_group(group: int, tmp_path: Path, update_golden: bool) -> None:
     for each in prepared:
         check_meaning(each)
         check_precision(each)
-    check_c(prepared, tmp_path / "emitted")
+    check_bits(prepared, tmp_path / "emitted")
     if not update_golden:
-        listed = _listed()
-        differing = {k: (listed.get(k), v) for k, v in outcomes.items() if listed.get(k) != v}
-        assert not differing, f"listed and found: {differing}; {HINT}"
+        _compare(_listed(), outcomes)
 
 
 def test_the_list(tmp_path: Path, update_golden: bool) -> None:
@@ -43,6 +41,18 @@ def test_the_list(tmp_path: Path, update_golden: bool) -> None:
     listed = _listed()
     assert [case.name for case in cases] == list(listed), HINT
     assert _text(listed, others) == NODE_TESTS.read_text(encoding="utf-8"), HINT
+
+
+def test_a_difference_fails() -> None:
+    _compare({"test_a": PASSES, "test_b": PASSES}, {"test_a": PASSES})
+    for listed in ({}, {"test_a": "refused: Relu: no"}):
+        with pytest.raises(AssertionError, match="--update-golden"):
+            _compare(listed, {"test_a": PASSES})
+
+
+def _compare(listed: dict[str, str], found: dict[str, str]) -> None:
+    differing = {k: (listed.get(k), v) for k, v in found.items() if listed.get(k) != v}
+    assert not differing, f"listed and found: {differing}; {HINT}"
 
 
 def _outcomes(cases: tuple[Case, ...], folder: Path) -> tuple[list[Prepared], dict[str, str]]:

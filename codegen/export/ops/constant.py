@@ -1,4 +1,4 @@
-"""constant: an initializer in both, repeated for every image."""
+"""constant: an initializer in both, repeated for every sample."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from codegen.export.builder import Builder
 from codegen.export.exporter import Exporter, RealLayer
 from codegen.export.integer_parts import int64
 from codegen.export.real_parts import from_house_order
-from codegen.nets import IMAGE
 from codegen.ops.base import QuantLayer, Shape
 
 _COUNT = "BATCH/count"
@@ -25,9 +24,9 @@ def _integer(graph: Builder, layer: QuantLayer) -> None:
 
 
 def _repeat(graph: Builder, values: str, shape: Shape, name: str, output: str) -> None:
-    """[...] -> [N, ...], N as many as there are images."""
+    """[...] -> [N, ...], N as many as there are samples."""
     if not graph.has(_COUNT):
-        graph.node("Shape", [IMAGE], _COUNT, start=0, end=1)
+        graph.node("Shape", [graph.given], _COUNT, start=0, end=1)
     own = graph.constant(f"{name}/own_shape", int64(shape))
     whole = graph.node("Concat", [_COUNT, own], f"{name}/shape", axis=0)
     graph.node("Expand", [values, whole], output)
