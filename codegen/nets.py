@@ -179,10 +179,16 @@ class Architecture:
         }
 
     def is_personal(self, tensor: str) -> bool:
-        """Whether "layer.tensor" belongs to a person. A decision's threshold always does."""
+        """Whether "layer.tensor" belongs to a person.
+
+        A decision's threshold always does; tables that must be right for the kernel to stay within
+        its memory never do.
+        """
         layer = tensor.partition(".")[0]
-        always = any(entry.op.is_decision for entry in self.layers if entry.name == layer)
-        return always or any(fnmatchcase(tensor, pattern) for pattern in self.personal)
+        op = next(entry.op for entry in self.layers if entry.name == layer)
+        if op.is_decision or op.always_shared:
+            return op.is_decision
+        return any(fnmatchcase(tensor, pattern) for pattern in self.personal)
 
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""

@@ -148,6 +148,7 @@ class Op(ABC):
     reads_image: ClassVar[bool] = False  # its kernel can take camera bytes
     is_alias: ClassVar[bool] = False  # its output is its input's bytes; no code runs
     is_decision: ClassVar[bool] = False
+    always_shared: ClassVar[bool] = False  # its tables address memory or divide: never a bundle's
     keeps_quantity: ClassVar[bool] = False  # its output's scale is its input's, whatever is asked
 
     @property
@@ -218,6 +219,16 @@ class Op(ABC):
     def to_json(self) -> dict[str, Any]:
         """The JSON fields, without the operator's kind."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+class QuantityKeeper(Op):
+    """An operator whose output means what its input means: integers are moved or compared."""
+
+    keeps_quantity: ClassVar[bool] = True
+
+    def quantise(self, request: QuantiseRequest) -> Quantised:
+        """Nothing to choose."""
+        return Quantised(quantity=request.input_quantities[0], constants={}, tensors={})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,6 @@ class DilatedMaxPool(DilatedWindow, MaxPool):
     """Taps in the padding never win; a window whose taps all lie there is refused."""
 
     kind: ClassVar[str] = "dilated_max_pool"
-    keeps_quantity: ClassVar[bool] = True
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """[OH, OW, C]."""

@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from array_api_compat import array_namespace
 
 from codegen.arith import Array
-from codegen.ops.base import (
-    KernelContext,
-    Op,
-    Quantised,
-    QuantiseRequest,
-    QuantLayer,
-    Shape,
-    shape_text,
-)
+from codegen.ops.base import KernelContext, QuantityKeeper, QuantLayer, Shape, shape_text
 
 if TYPE_CHECKING:
     import torch
@@ -32,11 +24,10 @@ class FlattenContext(KernelContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flatten(Op):
+class Flatten(QuantityKeeper):
     """[H, W, C] -> [H * W * C]."""
 
     kind: ClassVar[str] = "flatten"
-    keeps_quantity: ClassVar[bool] = True
     is_alias: ClassVar[bool] = True
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
@@ -48,10 +39,6 @@ class Flatten(Op):
     ) -> torch.Tensor:
         """[N, H, W, C] -> [N, H * W * C]."""
         return inputs[0].flatten(1)
-
-    def quantise(self, request: QuantiseRequest) -> Quantised:
-        """The same integers."""
-        return Quantised(quantity=request.input_quantities[0], constants={}, tensors={})
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """The same integers."""

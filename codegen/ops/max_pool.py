@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from array_api_compat import array_namespace
 
 from codegen.arith import INT8_MIN, Array
-from codegen.ops.base import (
-    Op,
-    Quantised,
-    QuantiseRequest,
-    QuantLayer,
-    Shape,
-)
+from codegen.ops.base import QuantityKeeper, QuantLayer, Shape
 from codegen.ops.windows import Window, WindowContext
 
 if TYPE_CHECKING:
@@ -30,11 +24,10 @@ class MaxPoolContext(WindowContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaxPool(Window, Op):
+class MaxPool(Window, QuantityKeeper):
     """Taps in the padding never win; every window has a tap in the image."""
 
     kind: ClassVar[str] = "max_pool"
-    keeps_quantity: ClassVar[bool] = True
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """[OH, OW, C]."""
@@ -48,10 +41,6 @@ class MaxPool(Window, Op):
 
         x = self.pad_float(inputs[0], float("-inf"))
         return F.max_pool2d(x, self.kernel, self.stride).permute(0, 2, 3, 1)
-
-    def quantise(self, request: QuantiseRequest) -> Quantised:
-        """Nothing to choose: integers keep their order."""
-        return Quantised(quantity=request.input_quantities[0], constants={}, tensors={})
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """The largest tap of each window."""

@@ -14,9 +14,9 @@ from codegen.arith import Array, quantise_real
 from codegen.errors import HvError
 from codegen.ops.base import (
     KernelContext,
-    Op,
     Quantised,
     QuantiseRequest,
+    QuantityKeeper,
     QuantLayer,
     Shape,
     shape_text,
@@ -78,11 +78,10 @@ class Margin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pad(Op):
+class Pad(QuantityKeeper):
     """`before` and `after` along each axis in the house's order; `value` is a real number."""
 
     kind: ClassVar[str] = "pad"
-    keeps_quantity: ClassVar[bool] = True
 
     before: Shape
     after: Shape

@@ -11,15 +11,7 @@ from array_api_compat import array_namespace
 
 from codegen.arith import Array
 from codegen.errors import HvError
-from codegen.ops.base import (
-    KernelContext,
-    Op,
-    Quantised,
-    QuantiseRequest,
-    QuantLayer,
-    Shape,
-    shape_text,
-)
+from codegen.ops.base import KernelContext, QuantityKeeper, QuantLayer, Shape, shape_text
 
 if TYPE_CHECKING:
     import torch
@@ -33,11 +25,10 @@ class ReshapeContext(KernelContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reshape(Op):
+class Reshape(QuantityKeeper):
     """Any shape -> any other with as many elements, in the house's order of axes."""
 
     kind: ClassVar[str] = "reshape"
-    keeps_quantity: ClassVar[bool] = True
     is_alias: ClassVar[bool] = True
 
     shape: Shape
@@ -61,10 +52,6 @@ class Reshape(Op):
     ) -> torch.Tensor:
         """[N, ...] -> [N, *shape]."""
         return inputs[0].reshape(-1, *self.shape)
-
-    def quantise(self, request: QuantiseRequest) -> Quantised:
-        """The same integers."""
-        return Quantised(quantity=request.input_quantities[0], constants={}, tensors={})
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """The same integers."""

@@ -12,9 +12,9 @@ from codegen.arith import Array
 from codegen.errors import HvError
 from codegen.ops.base import (
     KernelContext,
-    Op,
     Quantised,
     QuantiseRequest,
+    QuantityKeeper,
     QuantLayer,
     Shape,
     TensorSpec,
@@ -39,14 +39,14 @@ class ResizeContext(KernelContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Resize(Op):
+class Resize(QuantityKeeper):
     """Output pixel (y, x) is input pixel (rows[y], columns[x]).
 
     Which neighbour is the nearest is settled by whoever builds the layer: formats differ in it.
     """
 
     kind: ClassVar[str] = "resize"
-    keeps_quantity: ClassVar[bool] = True
+    always_shared: ClassVar[bool] = True
 
     rows: Shape
     columns: Shape

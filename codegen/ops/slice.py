@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from codegen.arith import Array
 from codegen.errors import HvError
-from codegen.ops.base import (
-    Op,
-    Quantised,
-    QuantiseRequest,
-    QuantLayer,
-    Shape,
-    shape_text,
-)
+from codegen.ops.base import QuantityKeeper, QuantLayer, Shape, shape_text
 from codegen.ops.gather import take
 from codegen.ops.loops import MoveContext, Walk, move_context, strides
 
@@ -29,11 +22,10 @@ class SliceContext(MoveContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slice(Op):
+class Slice(QuantityKeeper):
     """Along each axis, in the house's order, index i of the output reads start + i * step."""
 
     kind: ClassVar[str] = "slice"
-    keeps_quantity: ClassVar[bool] = True
 
     start: Shape
     size: Shape
@@ -73,10 +65,6 @@ class Slice(Op):
         """The same elements."""
         taken: torch.Tensor = self._take(inputs[0])
         return taken
-
-    def quantise(self, request: QuantiseRequest) -> Quantised:
-        """The same integers."""
-        return Quantised(quantity=request.input_quantities[0], constants={}, tensors={})
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """The same integers."""

@@ -54,6 +54,7 @@ class Softmax(AlongAxis):
     """
 
     kind: ClassVar[str] = "softmax"
+    always_shared: ClassVar[bool] = True
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """The input's shape."""

@@ -10,14 +10,7 @@ from array_api_compat import array_namespace
 
 from codegen.arith import Array
 from codegen.errors import HvError
-from codegen.ops.base import (
-    Op,
-    Quantised,
-    QuantiseRequest,
-    QuantLayer,
-    Shape,
-    shape_text,
-)
+from codegen.ops.base import QuantityKeeper, QuantLayer, Shape, shape_text
 from codegen.ops.loops import MoveContext, Walk, move_context, strides
 
 if TYPE_CHECKING:
@@ -30,11 +23,10 @@ class TransposeContext(MoveContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transpose(Op):
+class Transpose(QuantityKeeper):
     """Axis i of the output is axis axes[i] of the input, in the house's order."""
 
     kind: ClassVar[str] = "transpose"
-    keeps_quantity: ClassVar[bool] = True
 
     axes: Shape
 
@@ -61,10 +53,6 @@ class Transpose(Op):
     ) -> torch.Tensor:
         """The same elements."""
         return inputs[0].permute(self.batched_axes)
-
-    def quantise(self, request: QuantiseRequest) -> Quantised:
-        """The same integers."""
-        return Quantised(quantity=request.input_quantities[0], constants={}, tensors={})
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """The same integers."""

@@ -38,6 +38,19 @@ def test_shapes_costs_and_parameters() -> None:
     assert not arch.is_personal("conv0.weight")
 
 
+def test_tables_that_address_memory_are_never_personal() -> None:
+    """A bundle could otherwise make the kernel read elsewhere, or divide by zero."""
+    data = _changed(personal=["*"])
+    rows = {"op": "resize", "inputs": ["conv0"], "rows": [0, 4], "columns": [3]}
+    data["layers"].insert(1, {"name": "small", **rows})
+    data["layers"].insert(1, {"name": "shares", "op": "softmax", "inputs": ["conv0"], "axis": 2})
+    arch = Architecture.from_json(data)
+    assert not any(arch.is_personal(f"small.{name}") for name in ("rows", "columns"))
+    assert not arch.is_personal("shares.table")
+    assert arch.is_personal("conv0.weight")
+    assert arch.is_personal("decision.threshold")
+
+
 def test_every_fault_at_once() -> None:
     data = _changed(name="Bad Name")
     data["layers"][0]["kernel"] = [30, 3]
