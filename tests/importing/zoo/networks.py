@@ -139,7 +139,7 @@ class UNet(nn.Module):
 
 
 class MotionNet(nn.Module):
-    """Activities from an inertial sensor: [6, 128] -> 5 kinds; one dimension, dilated at the end."""
+    """Activities from an inertial sensor: [6, 128] -> 5 kinds; in one dimension."""
 
     def __init__(self) -> None:
         super().__init__()

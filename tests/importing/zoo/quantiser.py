@@ -63,7 +63,8 @@ def run_onnxruntime(model: Path | bytes, samples: np.ndarray) -> dict[str, np.nd
     names = [output.name for output in session.get_outputs()]
     answers = [session.run(None, {name: sample[np.newaxis]}) for sample in samples]
     return {
-        each: np.concatenate(parts) for each, parts in zip(names, zip(*answers, strict=True), strict=True)
+        each: np.concatenate(parts)
+        for each, parts in zip(names, zip(*answers, strict=True), strict=True)
     }
 
 

@@ -88,7 +88,9 @@ def machines(generator: torch.Generator, count: int) -> Made:
     slope = _uniform(generator, (count, 1, 1), 1.0, 2.5)
     sound = 1.5 - slope * 1.5 * bands
     for _ in range(4):
-        place, drift = (_uniform(generator, (count, 1, 1), *ends) for ends in ((0, 1), (-0.01, 0.01)))
+        place, drift = (
+            _uniform(generator, (count, 1, 1), *ends) for ends in ((0, 1), (-0.01, 0.01))
+        )
         loud = _uniform(generator, (count, 1, 1), 0.3, 1.5)
         sound = sound + loud * torch.exp(-(((bands - place - drift * frames) / 0.03) ** 2))
     sound = (sound + 0.15 * torch.randn(count, 5, 128, generator=generator)).reshape(count, 640)
@@ -115,9 +117,7 @@ def _grid(size: int) -> tuple[Tensor, Tensor]:
     return places.reshape(1, -1, 1), places.reshape(1, 1, -1)
 
 
-def _uniform(
-    generator: torch.Generator, shape: tuple[int, ...], lo: float, hi: float
-) -> Tensor:
+def _uniform(generator: torch.Generator, shape: tuple[int, ...], lo: float, hi: float) -> Tensor:
     return lo + (hi - lo) * torch.rand(shape, generator=generator)
 
 
@@ -133,8 +133,6 @@ def _spot(generator: torch.Generator, count: int, size: int) -> Tensor:
     return torch.exp(-(((rows - y) ** 2 + (columns - x) ** 2) / 0.2))
 
 
-def _soft_oval(
-    rows: Tensor, columns: Tensor, high: Tensor | float, wide: Tensor | float
-) -> Tensor:
+def _soft_oval(rows: Tensor, columns: Tensor, high: Tensor | float, wide: Tensor | float) -> Tensor:
     """1 within, 0 outside, a short slope between."""
     return torch.sigmoid(12 * (1 - (rows / high) ** 2 - (columns / wide) ** 2))
