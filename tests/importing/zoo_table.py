@@ -58,7 +58,7 @@ def _file(model: Path) -> Figures:
 
 def _pictures(given: Tensor, seed: int, count: int) -> np.ndarray:
     """Faces, -1 to 1, for a square picture of three channels."""
-    channels, size, _ = given.sample_shape
+    size = given.sample_shape[-1]
     if given.sample_shape != (3, size, size):
         sys.exit(f"{given.model_name} has the shape {list(given.sample_shape)}: no square picture")
     generator = torch.Generator().manual_seed(seed)

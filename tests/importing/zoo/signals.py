@@ -98,7 +98,7 @@ def machines(generator: torch.Generator, count: int) -> Made:
 
 
 def motions(generator: torch.Generator, count: int, *, kinds: int) -> Made:
-    """Acceleration in g and turning in rad/s [6, 128]: gravity, a rhythm of its own for each kind."""
+    """Acceleration in g and turning in rad/s [6, 128]: gravity, and each kind's rhythm."""
     kind = torch.arange(count) % kinds  # as many of each
     time = torch.linspace(0, 2.56, 128).reshape(1, 1, -1)
     gravity = torch.randn(count, 3, 1, generator=generator)
