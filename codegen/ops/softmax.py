@@ -29,6 +29,7 @@ UNSIGNED_LIMIT = 2**32
 FEWEST_STEPS = 255  # of the output to 1.0, where the range alone decides
 MOST_STEPS = 2**14
 _MOST_FRACTION_BITS = 30  # the table is int32
+_WHOLE = 1e-3  # of a step, over the whole range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class Softmax(AlongAxis):
         exponents = -request.input_quantities[0].scale * np.arange(DISTANCES)
         table = round_half_up(np.exp(exponents) * one).astype(np.int32)
         return Quantised(
-            quantity=Quantity(scale=1.0 / steps, zero_point=INT8_MIN),
+            quantity=request.own_quantity or Quantity(scale=1.0 / steps, zero_point=INT8_MIN),
             constants={"steps": steps, "one": one},
             tensors={"table": table},
         )
@@ -143,13 +144,19 @@ def _one(length: int, steps: int) -> int:
     return 1 << bits
 
 
+def whole_steps(quantity: Quantity) -> int | None:
+    """How many steps make 1.0 where that is a whole number, but for float32; None if it is not."""
+    steps = round(1.0 / quantity.scale)
+    is_whole = abs(1.0 / quantity.scale - steps) <= _WHOLE and 1 <= steps <= MOST_STEPS
+    return steps if is_whole and quantity.zero_point == INT8_MIN else None
+
+
 def _steps(request: QuantiseRequest) -> int:
     """How many steps of the output make 1.0: a whole number, so that the division is the scale."""
     own = request.own_quantity
     if own is not None:
-        steps = round(1.0 / own.scale)
-        exact = abs(1.0 / own.scale - steps) <= 1e-3 and 1 <= steps <= MOST_STEPS
-        if not exact or own.zero_point != INT8_MIN:
+        steps = whole_steps(own)
+        if steps is None:
             raise HvError(
                 f"a softmax cannot have the scale {own.scale:g} and zero point {own.zero_point}",
                 where=f"layer {request.name}",

@@ -10,7 +10,7 @@ from codegen.importing.graph import Node
 from codegen.importing.values import Axes, elements, natural_axes
 from codegen.ops.argmax import Argmax
 from codegen.ops.base import Quantity
-from codegen.ops.softmax import FEWEST_STEPS, MOST_STEPS, Softmax
+from codegen.ops.softmax import FEWEST_STEPS, MOST_STEPS, Softmax, whole_steps
 
 PER_AXIS_OPSET = 13  # Softmax runs along one axis since then; before, over all axes from it on
 
@@ -36,10 +36,10 @@ def softmax(context: Context, node: Node) -> None:
 
 
 def _add_softmax(context: Context, output: str, op: Softmax, layer: str, axes: Axes) -> None:
-    """Its steps are whole parts of 1: a scale of the model's own is reached by one more table."""
+    """Its steps are whole parts of 1: any other scale of the model is reached by one more table."""
     own = context.graph.quantities.get(output)
     quantity = None
-    if own is not None:
+    if own is not None and whole_steps(own) is None:
         steps = min(max(round(1 / own.scale), FEWEST_STEPS), MOST_STEPS)
         quantity = Quantity(scale=1 / steps, zero_point=INT8_MIN)
     context.layer(output, op, [layer], axes, quantity=quantity)
