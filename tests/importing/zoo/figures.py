@@ -151,7 +151,7 @@ def compare_everywhere(
     plan = verifying.Plan(
         target=TARGET, emulator="qemu", thorough=False, count=count, witness="onnxruntime"
     )
-    return verifying.verify(subject, batch, plan, scratch, lambda _: None)
+    return verifying.verify(subject, batch, plan, scratch, lambda _: None).checks
 
 
 def float_error(model: Path, samples: np.ndarray) -> float:
