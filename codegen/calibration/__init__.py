@@ -2,7 +2,7 @@
 
 Pure steps on frozen data. The public surface:
 
-choose.calibrate         quantises with all that the options allow, measures, keeps the best
+choose.calibrate         quantises with all that the options allow, measures, keeps one
 choose.Samples, Options, Calibration, Report, Candidate  what it takes and gives
 ranges.with_ranges       ranges and left shifts by one observer
 observers.OBSERVERS      the observers

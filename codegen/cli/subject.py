@@ -102,7 +102,8 @@ _OPTIONS = (
         type=click.Choice(OBSERVERS),
         default="auto",
         show_default=True,
-        help="How ranges are chosen from the samples; auto measures all and keeps the best.",
+        help="How ranges are chosen from the samples; auto measures all and takes minmax unless "
+        "another is clearly better.",
     ),
     click.option(
         "--equalise/--no-equalise",

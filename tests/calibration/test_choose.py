@@ -1,4 +1,4 @@
-"""The chooser: never worse than what it could have chosen, the same every time, faults told."""
+"""The chooser: the usual way unless another is clearly better, the same every time, faults told."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from codegen.calibration.choose import Calibration, Options, Samples, calibrate
+from codegen.calibration.choose import CLEAR_GAIN_DB, Calibration, Options, Samples, calibrate
 from codegen.calibration.observers import OBSERVERS
 from codegen.calibration.signal_to_noise import SNR_LIMIT_DB
 from codegen.errors import GateBreach, HvError
@@ -39,8 +39,12 @@ NETS = {
 }
 
 
+def _made() -> list[FloatNet]:
+    return [make() for make in NETS.values()]
+
+
 @pytest.mark.parametrize("name", NETS)
-def test_auto_is_never_worse_than_any_single_choice(name: str) -> None:
+def test_auto_is_never_clearly_worse_than_any_single_choice(name: str) -> None:
     net = NETS[name]()
     shown = samples(net)
     best = calibrate(net, shown, Options(), ["head"])
@@ -48,11 +52,33 @@ def test_auto_is_never_worse_than_any_single_choice(name: str) -> None:
     for observer, even, correct in itertools.product(NAMES, (False, True), (False, True)):
         options = Options(observer=observer, equalise=even, bias_correction=correct)
         single[options] = worst(calibrate(net, shown, options, ["head"]))
-    assert worst(best) == max(single.values())
+    assert worst(best) >= max(single.values()) - CLEAR_GAIN_DB
     assert len(best.report.candidates) == 4 * len(NAMES)
-    for options, value in single.items():  # more that is allowed is never worse
+    for options, value in single.items():  # more that is allowed is never clearly worse
         for field in ("equalise", "bias_correction"):
-            assert value <= single[dataclasses.replace(options, **{field: True})]
+            more = single[dataclasses.replace(options, **{field: True})]
+            assert value <= more + CLEAR_GAIN_DB
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_others_than_the_usual_way_are_clearly_better(name: str) -> None:
+    net = NETS[name]()
+    report = calibrate(net, samples(net), Options(), ["head"]).report
+    found = {each.name: each.snr_db for each in report.candidates if each.snr_db is not None}
+    usual = ("minmax", "minmax + bias corrected")
+    best, plain = max(found.values()), found["minmax"]
+    if best > plain + CLEAR_GAIN_DB:
+        assert found[report.chosen] == best
+    else:
+        assert report.chosen in usual
+        assert found[report.chosen] == max(found[each] for each in usual)
+
+
+def test_both_verdicts_occur() -> None:
+    """Of the networks of the test above: some gain clearly, some do not."""
+    chosen = {calibrate(n, samples(n), Options(), ["head"]).report.chosen for n in _made()}
+    assert len(chosen - {"minmax", "minmax + bias corrected"}) > 0
+    assert len(chosen & {"minmax", "minmax + bias corrected"}) > 0
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -61,7 +87,7 @@ def test_the_result_is_what_the_report_says(name: str) -> None:
     found = calibrate(net, samples(net), Options(), ["head"])
     report = found.report
     by_name = {each.name: each.snr_db for each in report.candidates}
-    assert by_name[report.chosen] == worst(found) == max(by_name.values())
+    assert by_name[report.chosen] == worst(found) >= max(by_name.values()) - CLEAR_GAIN_DB
     assert worst(found) > 20
     assert all(math.isfinite(value) for value in by_name.values())
     check_network(found.quantised)
