@@ -89,6 +89,26 @@ def test_left_shifts(left_shift: int) -> None:
     check_same_bits(extreme(net, left_shift), seed=left_shift)
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"op": "softmax", "inputs": ["first"], "axis": 2},
+        {"op": "concat", "inputs": ["first", "second"], "axis": 2},
+        {"op": "mul", "inputs": ["first", "second"]},
+        {"op": "lookup", "inputs": ["first"], "function": ["tanh", ["x"]]},
+    ],
+    ids=lambda layer: layer["op"],
+)
+def test_tables_and_convolutions_may_read_anything(first: Json) -> None:
+    """What a layer calls its tensors is not what the conversion to bytes calls them."""
+    layers: list[Json] = [
+        first,
+        {"op": "lookup", "inputs": ["case0"], "function": ["abs", ["x"]]},
+        {"op": "conv2d", "inputs": ["case0"], "channels": 2, "kernel": [2, 2]},
+    ]
+    check_same_bits(quant_net(bench((3, 3, 2), layers)), seed=1)
+
+
 def test_thresholds_around_the_value_of_an_image() -> None:
     net = quant_net(bench((4, 3, 2), [], decision="normalised_decision"))
     assert isinstance(net.layers[-1].op, NormalisedDecision)

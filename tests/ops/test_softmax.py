@@ -66,6 +66,15 @@ def test_any_scale_in_and_out(scale: float, steps: int) -> None:
     check_everywhere((net,), seed=3)
 
 
+def test_a_scale_of_its_own_is_kept_but_for_float32() -> None:
+    """What quantisers observe of probabilities: 1/255, nearly."""
+    own = Quantity(scale=float(np.float32(0.99999988) / np.float32(255)), zero_point=-128)
+    net = _with_quantities((3, 2, 3), case0=own)
+    assert own.scale != 1 / 255
+    assert net.layers[3].quantity == own
+    assert net.layers[3].constants["steps"] == 255
+
+
 def test_the_sum_of_the_largest_is_proved_and_reached() -> None:
     """Equal inputs: every e is table[0]; with one input the share is everything."""
     for shape in ((1, 1, 1), (9, 9, 6)):
