@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,10 +16,14 @@ from codegen.ops.base import Op
 from codegen.ops.mac import MacOp
 from codegen.quantise import layers_that_ask_a_range, quantise
 
+MANY_VALUES = 10_000  # beyond, the extremes of a layer grow too slowly to matter
+FEW_VALUES = 8  # of fewer nothing is concluded
 Activations = Mapping[str, np.ndarray]  # real values [N, ...] by layer, and by input
 
 
-def with_ranges(net: FloatNet, activations: Activations, observer: str) -> FloatNet:
+def with_ranges(
+    net: FloatNet, activations: Activations, observer: str, *, room: bool = False
+) -> FloatNet:
     """The network with observed ranges and the left shifts that these ask for.
 
     Args:
@@ -26,12 +31,19 @@ def with_ranges(net: FloatNet, activations: Activations, observer: str) -> Float
         activations: every layer's real output on the samples, and the samples themselves under
             the names of those inputs that have no scale of their own.
         observer: name of one of OBSERVERS.
+        room: widen the ranges of layers that were seen in few values, see `widened`.
 
     Raises:
         HvError: unknown observer, a layer without activations.
         GateBreach: every layer whose activations give no range.
     """
     ranges = observed_ranges(net, activations, observer)
+    if room:
+        intervals = {layer.name: _interval(layer.op) for layer in net.arch.layers}
+        ranges = {
+            name: widened(found, activations[name].size, intervals.get(name, (None, None)))
+            for name, found in ranges.items()
+        }
     return with_left_shifts(dataclasses.replace(net, ranges=ranges))
 
 
@@ -68,6 +80,21 @@ def observed_ranges(
     if faults:
         raise GateBreach("calibrate", tuple(faults))
     return ranges
+
+
+def widened(found: Range, values: int, interval: Interval) -> Range:
+    """A range with room for what few values did not show.
+
+    The largest of n normal numbers lies near sqrt(2 ln n) deviations: a range seen in n values is
+    widened to what MANY_VALUES would have shown, within what the activation clamps to.
+    """
+    factor = max(1.0, math.sqrt(math.log(MANY_VALUES) / math.log(max(values, FEW_VALUES))))
+    lo, hi = (end * factor for end in found)
+    least, largest = interval
+    return (
+        lo if least is None else max(lo, min(least, 0.0)),
+        hi if largest is None else min(hi, max(largest, 0.0)),
+    )
 
 
 def still_layers(net: FloatNet, activations: Activations) -> tuple[str, ...]:

@@ -129,12 +129,16 @@ def _compared(report: Report) -> str:
     if tried == 1:
         return ""
     if plain.name == report.chosen:
-        return f", as good as any of the {tried} ways tried"
-    return f", the best of {tried} ways tried; plain {plain.name} {_result(plain)}"
+        return f": none of the other {tried - 1} ways tried is clearly better"
+    chosen = next(each for each in report.candidates if each.name == report.chosen)
+    return (
+        f", of {tried} ways tried: {_result(chosen)} on samples its ranges had not seen; "
+        f"{plain.name} {_result(plain)}"
+    )
 
 
 def _result(candidate: Candidate) -> str:
-    return "was refused" if candidate.snr_db is None else f"{candidate.snr_db:.1f} dB"
+    return "was refused" if candidate.unseen_db is None else f"{candidate.unseen_db:.1f} dB"
 
 
 def _worst(report: Report) -> float:

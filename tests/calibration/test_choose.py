@@ -10,7 +10,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from codegen.calibration.choose import Calibration, Options, Recipe, Samples, calibrate
+from codegen.calibration.choose import (
+    ALLOWED_LOSS_DB,
+    LEAST_TO_SPLIT,
+    Calibration,
+    Options,
+    Samples,
+    calibrate,
+)
 from codegen.calibration.observers import OBSERVERS
 from codegen.calibration.signal_to_noise import SNR_LIMIT_DB
 from codegen.errors import HvError
@@ -21,6 +28,7 @@ from tests.architectures import CONV_HEAD, DEPTHWISE_ALL
 from tests.calibration.samples import chain, samples, unbalanced
 from tests.networks import float_net
 
+PLAIN = Options(observer="minmax", equalise=False, bias_correction=False)
 NAMES = [observer.name for observer in OBSERVERS]
 
 
@@ -41,19 +49,15 @@ NETS = {
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_auto_is_never_worse_than_any_single_choice(name: str) -> None:
+def test_auto_is_never_much_worse_than_the_plain_way(name: str) -> None:
+    """On the samples it may lose what ALLOWED_LOSS_DB allows, for what it gains on others."""
     net = NETS[name]()
     shown = samples(net)
+    plain = calibrate(net, shown, PLAIN, ["head"])
     best = calibrate(net, shown, Options(), ["head"])
-    single = {}
-    for observer, even, correct in itertools.product(NAMES, (False, True), (False, True)):
-        options = Options(observer=observer, equalise=even, bias_correction=correct)
-        single[options] = worst(calibrate(net, shown, options, ["head"]))
-    assert worst(best) == max(single.values())
-    assert len(best.report.candidates) == 4 * len(NAMES)
-    for options, value in single.items():  # more that is allowed is never worse
-        for field in ("equalise", "bias_correction"):
-            assert value <= single[dataclasses.replace(options, **{field: True})]
+    assert worst(best) >= worst(plain) - ALLOWED_LOSS_DB - 1e-9
+    assert len(best.report.candidates) == 2 * len(NAMES) + 2
+    assert best.report.candidates[0].snr_db == worst(plain)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -61,10 +65,14 @@ def test_the_result_is_what_the_report_says(name: str) -> None:
     net = NETS[name]()
     found = calibrate(net, samples(net), Options(), ["head"])
     report = found.report
-    by_name = {each.name: each.snr_db for each in report.candidates}
-    assert by_name[report.chosen] == worst(found) == max(by_name.values())
+    by_name = {each.name: each for each in report.candidates}
+    assert by_name[report.chosen].snr_db == worst(found)
     assert worst(found) > 20
-    assert all(math.isfinite(value) for value in by_name.values())
+    for each in report.candidates:
+        assert each.snr_db is not None
+        assert each.unseen_db is not None
+        assert math.isfinite(each.snr_db)
+        assert math.isfinite(each.unseen_db)
     check_network(found.quantised)
     again = quantise(found.net).tensors()
     for tensor, values in found.quantised.tensors().items():
@@ -74,16 +82,40 @@ def test_the_result_is_what_the_report_says(name: str) -> None:
 def test_the_names_say_what_was_done() -> None:
     net = unbalanced(chain(1), {"stem": "dw", "dw": "mixed", "mixed": "hidden", "hidden": "head"})
     found = calibrate(net, samples(net), Options(observer="mse"), ["head"])
-    assert [each.name for each in found.report.candidates] == [
-        "mse",
-        "mse + bias corrected",
-        "mse + equalised",
-        "mse + equalised + bias corrected",
-    ]
+    assert [each.name for each in found.report.candidates][:2] == ["mse", "mse + equalised"]
     assert "equalised" in found.report.chosen
     plain = found.report.candidates[0].snr_db
     assert plain is not None
     assert worst(found) > plain + 15
+
+
+def _few_numbers(few: int, many: int) -> tuple[FloatNet, Samples, Samples]:
+    """A network with one output, and `few` and `many` samples of it."""
+    net = chain(4)
+    drawn = samples(net, count=few + many)
+
+    def part(start: int, end: int) -> Samples:
+        return Samples(
+            run_real=lambda each: {k: v[start:end] for k, v in drawn.run_real(each).items()},
+            inputs=lambda each: {k: v[start:end] for k, v in drawn.inputs(each).items()},
+        )
+
+    return net, part(0, few), part(few, few + many)
+
+
+def test_ways_are_measured_on_what_they_have_not_seen() -> None:
+    """A range from few values is too narrow for the others: only the halves can show it."""
+    net, shown, _ = _few_numbers(24, 8)
+    plain = calibrate(net, shown, PLAIN, ["head"]).report.candidates[0]
+    assert plain.snr_db is not None
+    assert plain.unseen_db is not None
+    assert plain.unseen_db < plain.snr_db
+
+
+def test_few_samples_are_not_split() -> None:
+    net, shown, _ = _few_numbers(LEAST_TO_SPLIT - 1, 8)
+    for each in calibrate(net, shown, Options(), ["head"]).report.candidates:
+        assert each.unseen_db == each.snr_db
 
 
 def test_it_is_the_same_every_time() -> None:
@@ -153,17 +185,18 @@ def test_a_layer_that_is_dead_on_the_samples_is_told_and_harmless() -> None:
     assert calibrate(net, samples(net), Options(), ["head"]).report.still == ()
 
 
-def test_the_candidates_can_be_watched() -> None:
-    seen: list[str] = []
+def test_the_ways_can_be_watched() -> None:
+    seen: list[int] = []
 
-    def watched(recipes: Sequence[Recipe]) -> Iterator[Recipe]:
-        for name, make in recipes:
-            seen.append(name)
-            yield name, make
+    def watched(numbers: Sequence[int]) -> Iterator[int]:
+        for number in numbers:
+            seen.append(number)
+            yield number
 
     net = chain()
     found = calibrate(net, samples(net), Options(observer="mse"), ["head"], watched)
-    assert seen == [each.name for each in found.report.candidates]
+    assert seen == [0, 1, 2]
+    assert len(found.report.candidates) == 3
 
 
 def test_a_candidate_that_breaks_the_contract_is_reported_and_passed_over() -> None:
@@ -181,6 +214,6 @@ def test_a_candidate_that_breaks_the_contract_is_reported_and_passed_over() -> N
     odd = Samples(run_real=run_real, inputs=shown.inputs)
     found = calibrate(net, odd, Options(observer="minmax"), ["head"])
     refused = {each.name: each.refused for each in found.report.candidates if each.refused}
-    assert set(refused) == {"minmax + equalised", "minmax + equalised + bias corrected"}
+    assert set(refused) == {"minmax + equalised"}
     assert all("network small" in text for text in refused.values())
     assert "equalised" not in found.report.chosen

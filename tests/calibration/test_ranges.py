@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen.arith import LEFT_SHIFT_MAX, MULTIPLIER_LIMIT, least_left_shift, quantise_multiplier
-from codegen.calibration.ranges import observed_ranges, still_layers, with_left_shifts, with_ranges
+from codegen.calibration.ranges import (
+    FEW_VALUES,
+    MANY_VALUES,
+    observed_ranges,
+    still_layers,
+    widened,
+    with_left_shifts,
+    with_ranges,
+)
 from codegen.errors import GateBreach, HvError
 from codegen.gates import check_network
 from codegen.nets import Architecture
@@ -153,3 +161,26 @@ def test_a_narrow_output_gets_a_left_shift() -> None:
     with pytest.raises(GateBreach, match="multiplier"):
         check_network(quantise(dataclasses.replace(ranged, left_shifts=less)))
     assert with_left_shifts(ranged) == ranged
+
+
+def test_room_follows_the_largest_of_normal_numbers() -> None:
+    """From 60 numbers, the range with room holds nearly all of 10,000; the plain one does not."""
+    generator = np.random.default_rng(2)
+    outside = {"plain": 0, "room": 0}
+    for _ in range(50):
+        few, many = generator.standard_normal(60), generator.standard_normal(10_000)
+        lo, hi = float(few.min()), float(few.max())
+        outside["plain"] += int(((many < lo) | (many > hi)).sum())
+        lo, hi = widened((lo, hi), few.size, (None, None))
+        outside["room"] += int(((many < lo) | (many > hi)).sum())
+    assert outside["room"] * 20 < outside["plain"]
+
+
+def test_room_ends_at_the_activation_and_with_many_values() -> None:
+    assert widened((0.0, 5.9), 10, (0.0, 6.0)) == (0.0, 6.0)
+    lo, hi = widened((-1.0, 2.0), 10, (None, None))
+    assert lo < -1.0
+    assert hi == -2 * lo
+    for values in (MANY_VALUES, 10 * MANY_VALUES):
+        assert widened((-1.0, 2.0), values, (None, None)) == (-1.0, 2.0)
+    assert widened((-1.0, 2.0), 1, (None, None)) == widened((-1.0, 2.0), FEW_VALUES, (None, None))
