@@ -13,6 +13,7 @@ from codegen.importing.graph import Node
 from codegen.ops.base import Activation
 
 BYTE_OFFSET = 128  # zero point of symmetric uint8 weights
+BATCH_NORM_AXIS = 1  # of whatever rank
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,8 @@ def affine_of(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Scale and offset [C] of a node that does only that to each channel of `tensor`, or None."""
     if node.op_type == "BatchNormalization":
-        return batch_norm(context, node) if _reads_first(node, tensor) else None
+        fits = _reads_first(node, tensor) and channel_axis == BATCH_NORM_AXIS
+        return batch_norm(context, node) if fits else None
     if node.op_type not in ("Add", "Sub", "Mul", "Div"):
         return None
     other = 1 if _reads_first(node, tensor) else 0

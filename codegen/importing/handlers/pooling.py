@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from codegen.importing.ceil_pools import COUNTED_PADS
 from codegen.importing.context import Context, Unsupported
 from codegen.importing.graph import Node
 from codegen.importing.values import (
@@ -42,7 +43,12 @@ def average_pool(context: Context, node: Node) -> None:
         raise Unsupported("its window is dilated", "averages without dilation are supported")
     kernel, stride, padding = geometry.kernel, geometry.stride, geometry.padding
     counts_padding = bool(node.attribute("count_include_pad", 0))
-    given = conv_geometry(node, node.attribute("kernel_shape"), require_image(context, node))
+    given = conv_geometry(
+        node,
+        node.attribute("kernel_shape"),
+        require_image(context, node),
+        pads=node.attribute(COUNTED_PADS),
+    )
     counted = tuple(map(min, given.padding, padding)) if counts_padding else (0, 0, 0, 0)
     op: Op
     if counted == padding:
