@@ -42,9 +42,9 @@ def as_bytes(graph: Builder, tensor: str) -> str:
     name = f"{tensor}/uint8"
     if tensor == IMAGE or graph.has(name):
         return tensor if tensor == IMAGE else name
-    wide = graph.node("Cast", [tensor], f"{tensor}/int32", to=element_type(np.int32))
+    wide = graph.node("Cast", [tensor], f"{name}/wide", to=element_type(np.int32))
     offset = graph.constant("BYTE/offset", int32(BYTE_OFFSET))
-    raised = graph.node("Add", [wide, offset], f"{tensor}/raised")
+    raised = graph.node("Add", [wide, offset], f"{name}/raised")
     return graph.node("Cast", [raised], name, to=element_type(np.uint8))
 
 

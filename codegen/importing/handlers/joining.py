@@ -8,6 +8,7 @@ import numpy as np
 
 from codegen.arith import INT8_MAX, INT8_MIN
 from codegen.importing.context import Context, Unsupported
+from codegen.importing.folding import INFINITE
 from codegen.importing.graph import Node
 from codegen.importing.values import (
     Axes,
@@ -175,11 +176,13 @@ def _moved_to_zero(context: Context, node: Node, filling: float) -> tuple[Value,
 
     Padding has its input's scale, whose range may not reach as far as what is filled in. So x is
     padded as (x - filling), with zeros, which every range has; the filling is added behind it.
+    An infinite filling is for a pool that follows: the end of the range is as good.
     """
     source = node.inputs[0]
     value = context.plain(source)
     quantity = context.network.quantity(value.layer)
-    if filling == 0.0 or (quantity is not None and _reaches(quantity, filling)):
+    is_end = not abs(filling) < INFINITE
+    if filling == 0.0 or is_end or (quantity is not None and _reaches(quantity, filling)):
         return value, X
     moved = dataclasses.replace(value, expression=("sub", X, filling))
     own = context.graph.quantities.get(node.outputs[0])

@@ -14,7 +14,7 @@ from codegen.importing.windows import require_image
 from codegen.ops.resize import Resize
 
 # the place in the input of the middle of output pixel i: sizes in and out, scale (ONNX, Resize)
-_COORDINATES: dict[str, Callable[[int, int, int, float], float]] = {
+_COORDINATES: dict[str, Callable[[np.float32, np.float32, np.float32, np.float32], float]] = {
     "asymmetric": lambda i, _in, _out, scale: i / scale,
     "half_pixel": lambda i, _in, _out, scale: (i + 0.5) / scale - 0.5,
     "pytorch_half_pixel": lambda i, _in, out, scale: (i + 0.5) / scale - 0.5 if out > 1 else 0.0,
@@ -64,7 +64,10 @@ def _places(node: Node, size: int, wanted: int, scale: float) -> tuple[int, ...]
             f"its coordinates are {coordinate}", f"supported: {', '.join(_COORDINATES)}"
         )
     place, whole = _COORDINATES[coordinate], _ROUNDING[rounding]
-    return tuple(min(max(whole(place(i, size, wanted, scale)), 0), size - 1) for i in range(wanted))
+    # in float32, as ONNX Runtime computes: what lies between two pixels falls to the same side
+    numbers = [np.float32(number) for number in (size, wanted, scale)]
+    places = (float(place(np.float32(i), *numbers)) for i in range(wanted))
+    return tuple(min(max(whole(each), 0), size - 1) for each in places)
 
 
 def _scales(
