@@ -132,7 +132,7 @@ def check_signal(prepared: Prepared, *, seed: int) -> None:
     found = snr_by_output(real, prepared.outputs, net.layers, names)
     if min(found.values(), default=LEAST_SNR_DB) >= LEAST_SNR_DB:
         return
-    noisy = _rounded(prepared.float_net, net, inputs, seed)
+    noisy = rounded_network(prepared.float_net, net, inputs, seed)
     for name, snr in found.items():
         least = min(LEAST_SNR_DB, snr_db(real[name], noisy[name]) - SNR_SPREAD_DB)
         assert snr >= least, f"{prepared.case.name}, output {name}: {snr:.1f} dB of {least:.1f}"
@@ -143,7 +143,7 @@ def _is_real(net: QuantNet, name: str) -> bool:
     return layer.op.output_dtype == "int8"
 
 
-def _rounded(net: FloatNet, quantised: QuantNet, inputs: Arrays, seed: int) -> dict[str, np.ndarray]:
+def rounded_network(net: FloatNet, quantised: QuantNet, inputs: Arrays, seed: int) -> dict[str, np.ndarray]:
     """Real arithmetic, but noise of half a step up and down on inputs and rounding layers."""
     generator = np.random.default_rng(seed)
 

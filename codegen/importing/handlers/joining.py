@@ -153,7 +153,7 @@ def pad(context: Context, node: Node) -> None:
         context.framed[output] = (source, frame)
         return
     filling = _pad_value(context, node) if mode == "constant" else 0.0
-    value, back = _moved_to_zero(context, node, filling)
+    value, filling, back = _moved_to_zero(context, node, filling)
     padded = [axis for axis in range(len(shape)) if before[axis] or after[axis]]
     axes = value.axes
     if any(axis not in axes for axis in padded):
@@ -163,7 +163,7 @@ def pad(context: Context, node: Node) -> None:
         before=tuple(0 if axis is None else before[axis] for axis in axes),
         after=tuple(0 if axis is None else after[axis] for axis in axes),
         mode=mode,
-        value=filling if back == X else 0.0,
+        value=filling,
     )
     layer = context.network.add(context.name_of(output), op, [context.arrange(value, axes)])
     context.set(
@@ -171,25 +171,28 @@ def pad(context: Context, node: Node) -> None:
     )
 
 
-def _moved_to_zero(context: Context, node: Node, filling: float) -> tuple[Value, Expression]:
-    """What is padded, and what is to be done afterwards.
+def _moved_to_zero(
+    context: Context, node: Node, filling: float
+) -> tuple[Value, float, Expression]:
+    """What is padded with what, and what is to be done afterwards.
 
     Padding has its input's scale, whose range may not reach as far as what is filled in. So x is
     padded as (x - filling), with zeros, which every range has; the filling is added behind it.
     An infinite filling is for a pool that follows: the end of the range is as good.
     """
-    source = node.inputs[0]
-    value = context.plain(source)
+    value = context.plain(node.inputs[0])
+    own = context.graph.quantities.get(node.outputs[0])
+    if own is not None:  # beyond its ends nothing can be filled in
+        filling = float(own.reals(own.integers(np.array(filling))))
     quantity = context.network.quantity(value.layer)
     is_end = not abs(filling) < INFINITE
     if filling == 0.0 or is_end or (quantity is not None and _reaches(quantity, filling)):
-        return value, X
+        return value, filling, X
     moved = dataclasses.replace(value, expression=("sub", X, filling))
-    own = context.graph.quantities.get(node.outputs[0])
     if own is not None:
         own = dataclasses.replace(own, zero_point=int(own.integers(np.array(filling))))
     text = f"{node.name}_moved"
-    return context.materialised(moved, text, quantity=own), ("add", X, filling)
+    return context.materialised(moved, text, quantity=own), 0.0, ("add", X, filling)
 
 
 def _reaches(quantity: Quantity, number: float) -> bool:

@@ -23,11 +23,12 @@ _COORDINATES: dict[str, Callable[[np.float32, np.float32, np.float32, np.float32
         size / 2 * (1 - out / (scale * size)) + (i + 0.5) / scale - 0.5
     ),
 }
+_HALFWAY = 1e-4  # from the middle between two pixels; float32 is closer, a true difference is not
 _ROUNDING: dict[str, Callable[[float], int]] = {
     "floor": math.floor,
     "ceil": math.ceil,
-    "round_prefer_floor": lambda place: math.ceil(place - 0.5),
-    "round_prefer_ceil": lambda place: math.floor(place + 0.5),
+    "round_prefer_floor": lambda place: math.ceil(place - 0.5 - _HALFWAY),
+    "round_prefer_ceil": lambda place: math.floor(place + 0.5 + _HALFWAY),
 }
 
 
