@@ -76,7 +76,9 @@ def runtime_answers(
     count = len(next(iter(samples.values())))
     rows = [session.run(None, {k: v[row] for k, v in samples.items()}) for row in range(count)]
     names = [output.name for output in session.get_outputs()]
-    return {name: np.stack(column) for name, column in zip(names, zip(*rows), strict=True)}
+    return {
+        name: np.stack(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
 def check_model(model: RandomModel, prepared: Prepared, *, seed: int) -> None:
@@ -90,9 +92,7 @@ def check_model(model: RandomModel, prepared: Prepared, *, seed: int) -> None:
 def check_meaning(model: RandomModel, prepared: Prepared, *, seed: int) -> None:
     """The real-valued network answers what ONNX Runtime answers to the model."""
     wanted = runtime_answers(model.proto, model.samples(SAMPLES, seed))
-    inputs = {
-        t.name: t.to_house(prepared.samples[t.model_name]) for t in prepared.imported.inputs
-    }
+    inputs = {t.name: t.to_house(prepared.samples[t.model_name]) for t in prepared.imported.inputs}
     real = run_real(prepared.float_net, inputs)
     assert [t.model_name for t in prepared.imported.outputs] == list(wanted)
     for tensor in prepared.imported.outputs:
@@ -125,9 +125,7 @@ def check_signal(prepared: Prepared, *, seed: int) -> None:
     """
     net = prepared.net
     names = [n for n in net.arch.outputs if _is_real(net, n)]
-    inputs = {
-        t.name: t.to_house(prepared.samples[t.model_name]) for t in prepared.imported.inputs
-    }
+    inputs = {t.name: t.to_house(prepared.samples[t.model_name]) for t in prepared.imported.inputs}
     real = run_real(prepared.float_net, inputs)
     found = snr_by_output(real, prepared.outputs, net.layers, names)
     if min(found.values(), default=LEAST_SNR_DB) >= LEAST_SNR_DB:
@@ -143,7 +141,9 @@ def _is_real(net: QuantNet, name: str) -> bool:
     return layer.op.output_dtype == "int8"
 
 
-def rounded_network(net: FloatNet, quantised: QuantNet, inputs: Arrays, seed: int) -> dict[str, np.ndarray]:
+def rounded_network(
+    net: FloatNet, quantised: QuantNet, inputs: Arrays, seed: int
+) -> dict[str, np.ndarray]:
     """Real arithmetic, but noise of half a step up and down on inputs and rounding layers."""
     generator = np.random.default_rng(seed)
 
@@ -153,7 +153,7 @@ def rounded_network(net: FloatNet, quantised: QuantNet, inputs: Arrays, seed: in
     values = {k: rounded(x, quantised.input_quantities[k].scale) for k, x in inputs.items()}
     for layer in quantised.layers:
         own = {
-            name: torch.from_numpy(np.asarray(net.tensors[f"{layer.name}.{name}"], np.float64))
+            name: torch.from_numpy(np.array(net.tensors[f"{layer.name}.{name}"], np.float64))
             for name in layer.op.float_tensors(layer.input_shapes)
         }
         if "weight" in own:

@@ -132,4 +132,6 @@ def _check_answers(
         noise = 0.0 if is_whole else float(np.abs(real[tensor.name] - noisy[tensor.name]).max())
         allowed = MOST_STEPS + AMPLIFIED * noise / layer.quantity.scale
         steps = float(np.abs(got - want).max()) / layer.quantity.scale
-        assert steps <= allowed + 0.01, f"{tensor.model_name}: {steps:.1f} steps, allowed {allowed:.1f}"
+        assert steps <= allowed + 0.01, (
+            f"{tensor.model_name}: {steps:.1f} steps, allowed {allowed:.1f}"
+        )

@@ -96,9 +96,7 @@ def gather(context: Context, node: Node) -> None:
     whole = pieces[0]
     if len(pieces) > 1:
         op = Concat(axis=value.axes.index(axis))
-        layer = context.network.add(
-            node.name, op, [_as_it_is(context, piece) for piece in pieces]
-        )
+        layer = context.network.add(node.name, op, [_as_it_is(context, piece) for piece in pieces])
         whole = dataclasses.replace(value, layer=layer, shape=taken)
     if indices.ndim == 1:
         context.set(output, whole)
@@ -152,7 +150,9 @@ def pad(context: Context, node: Node) -> None:
         frame = _frame(before[2:], after[2:])
         context.framed[output] = (source, frame)
         return
-    filling = _pad_value(context, node) if mode == "constant" else 0.0
+    filling = 0.0
+    if mode == "constant":
+        filling = float(np.nan_to_num(np.float32(_pad_value(context, node))))  # inf: the largest
     value, filling, back = _moved_to_zero(context, node, filling)
     padded = [axis for axis in range(len(shape)) if before[axis] or after[axis]]
     axes = value.axes
@@ -166,14 +166,10 @@ def pad(context: Context, node: Node) -> None:
         value=filling,
     )
     layer = context.network.add(context.name_of(output), op, [context.arrange(value, axes)])
-    context.set(
-        output, Value(layer=layer, shape=context.shape(output), axes=axes, expression=back)
-    )
+    context.set(output, Value(layer=layer, shape=context.shape(output), axes=axes, expression=back))
 
 
-def _moved_to_zero(
-    context: Context, node: Node, filling: float
-) -> tuple[Value, float, Expression]:
+def _moved_to_zero(context: Context, node: Node, filling: float) -> tuple[Value, float, Expression]:
     """What is padded with what, and what is to be done afterwards.
 
     Padding has its input's scale, whose range may not reach as far as what is filled in. So x is

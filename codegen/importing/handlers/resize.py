@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from codegen.importing.values import image_axes
 from codegen.importing.windows import require_image
 from codegen.ops.resize import Resize
 
-# the place in the input of the middle of output pixel i: sizes in and out, scale (ONNX, Resize)
-_COORDINATES: dict[str, Callable[[np.float32, np.float32, np.float32, np.float32], float]] = {
+# the place in the input of the middle of output pixel i: of i, sizes in and out, scale (ONNX, Resize)
+_Place = Callable[[np.float32, np.float32, np.float32, np.float32], SupportsFloat]
+_COORDINATES: dict[str, _Place] = {
     "asymmetric": lambda i, _in, _out, scale: i / scale,
     "half_pixel": lambda i, _in, _out, scale: (i + 0.5) / scale - 0.5,
     "pytorch_half_pixel": lambda i, _in, out, scale: (i + 0.5) / scale - 0.5 if out > 1 else 0.0,
