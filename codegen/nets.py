@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen.arith import INT8_MAX, INT8_MIN
 from codegen.architecture_rules import (
     IMAGE,
     check_json,
@@ -23,6 +22,7 @@ from codegen.architecture_rules import (
     output_faults,
     wiring_faults,
 )
+from codegen.arith import INT8_MAX, INT8_MIN
 from codegen.errors import GateBreach, HvError
 from codegen.inputs import Image, Input
 from codegen.ops import find_op

@@ -19,10 +19,10 @@ from codegen.importing.reading import read_model
 from codegen.nets import FloatNet, QuantNet
 from codegen.ops.base import for_every_sample
 from codegen.plan import plan_memory
-from codegen.quantise import layers_that_ask_a_range, quantise
+from codegen.quantise import quantise
 from tests.importing.node_checks import check_layers
 from tests.importing.node_tests import Case, Prepared, run_real
-from tests.importing.random_models import RandomModel, session_of
+from tests.importing.random_graphs import RandomModel, session_of
 from tests.ops.harness import assert_same
 
 SAMPLES = 12

@@ -21,7 +21,7 @@ from codegen.quantise import layers_that_ask_a_range, quantise
 from tests.importing.node_checks import find
 from tests.importing.node_tests import Arrays, run_real
 from tests.importing.random_checks import SAMPLES, flat, rounded_network, runtime_answers
-from tests.importing.random_models import REFUSALS, NotHere, RandomModel
+from tests.importing.random_graphs import REFUSALS, NotHere, RandomModel
 
 # ONNX Runtime's optimised kernels of these are off by more: rounded tables, windows cut otherwise
 EXACT_ALONE = frozenset({"AveragePool", "Softmax"})

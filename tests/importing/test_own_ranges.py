@@ -15,7 +15,7 @@ from codegen.importing.importer import import_graph
 from codegen.quantise import quantise
 from tests.importing.node_tests import run_real
 from tests.importing.onnx_models import model, node, read, real
-from tests.importing.random_models import session_of
+from tests.importing.random_graphs import session_of
 
 SCALES: dict[str, Any] = {
     "s": np.float32(1 / 64),

@@ -14,7 +14,8 @@ from codegen.errors import HvError
 from tests.importing.node_checks import check_bits
 from tests.importing.node_tests import Prepared
 from tests.importing.random_checks import check_model, check_refusal, prepare
-from tests.importing.random_models import NotHere, random_model
+from tests.importing.random_graphs import NotHere
+from tests.importing.random_models import random_model
 from tests.importing.random_qdq import check_quantised
 
 # As many as take some 40 seconds; seeds from 0 on, so that each run is the same.

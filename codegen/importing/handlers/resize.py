@@ -14,7 +14,7 @@ from codegen.importing.values import image_axes
 from codegen.importing.windows import require_image
 from codegen.ops.resize import Resize
 
-# the place in the input of the middle of output pixel i: of i, sizes in and out, scale (ONNX, Resize)
+# the place in the input of an output pixel's middle: of its number, sizes in and out, and scale
 _Place = Callable[[np.float32, np.float32, np.float32, np.float32], SupportsFloat]
 _COORDINATES: dict[str, _Place] = {
     "asymmetric": lambda i, _in, _out, scale: i / scale,
