@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from codegen.architecture_rules import (
     output_faults,
     wiring_faults,
 )
+from codegen.arith import INT8_MAX, INT8_MIN
 from codegen.errors import GateBreach, HvError
 from codegen.inputs import Image, Input
 from codegen.ops import find_op
@@ -312,6 +314,7 @@ def float_forward(
     arch: Architecture,
     tensors: Mapping[str, torch.Tensor],
     inputs: torch.Tensor | Mapping[str, torch.Tensor],
+    quantities: Mapping[str, Quantity] = MappingProxyType({}),
 ) -> dict[str, torch.Tensor]:
     """Runs the real-valued network, differentiable in tensors and inputs.
 
@@ -320,11 +323,14 @@ def float_forward(
         tensors: by "layer.tensor".
         inputs: of a verifier float [N, H, W, C], already (u - 128) * scale; of any other network
             float [N, *shape] by name.
+        quantities: of layers and inputs that came with one: what lies beyond its ends is clamped,
+            and may be meant to be, for quantisers drop a Relu where a range begins at 0.
 
     Returns:
         Every layer's output by name, batched, channels last.
     """
     values = dict(inputs) if isinstance(inputs, Mapping) else {IMAGE: inputs}
+    values = {name: _clamped(x, quantities.get(name)) for name, x in values.items()}
     count = len(values[arch.inputs[0].name])
     shapes = arch.shapes()
     for layer in arch.layers:
@@ -333,8 +339,16 @@ def float_forward(
             for name in layer.op.float_tensors(tuple(shapes[i] for i in layer.inputs))
         }
         result = layer.op.float_forward(own, tuple(values[i] for i in layer.inputs))
-        values[layer.name] = result if layer.inputs else for_every_sample(result, count)
+        result = result if layer.inputs else for_every_sample(result, count)
+        values[layer.name] = _clamped(result, quantities.get(layer.name))
     return {layer.name: values[layer.name] for layer in arch.layers}
+
+
+def _clamped(values: torch.Tensor, quantity: Quantity | None) -> torch.Tensor:
+    if quantity is None:
+        return values
+    lowest, highest = quantity.reals(np.array([INT8_MIN, INT8_MAX]))
+    return values.clamp(float(lowest), float(highest))
 
 
 def _layer_from_json(entry: Mapping[str, Any]) -> Layer:

@@ -119,11 +119,9 @@ def with_left_shifts(net: FloatNet) -> FloatNet:
 
 
 def _inputs_to_observe(net: FloatNet, activations: Activations) -> list[str]:
-    """What layers read, no layer makes, and nobody has given a scale."""
-    made = {layer.name for layer in net.arch.layers}
-    read = dict.fromkeys(name for layer in net.arch.layers for name in layer.inputs)
-    known = made | net.quantities.keys()
-    return [name for name in read if name in activations and name not in known]
+    """What the caller gives, read or not, and nobody has given a scale."""
+    given = net.arch.input_names
+    return [name for name in given if name in activations and name not in net.quantities]
 
 
 def _range_of_nothing(net: FloatNet, activations: Activations, name: str) -> Range:

@@ -96,7 +96,7 @@ def run_real(
         for tensor in imported.inputs
     }
     with torch.no_grad():
-        outputs = float_forward(net.arch, tensors, inputs)
+        outputs = float_forward(net.arch, tensors, inputs, net.quantities)
     return {name: values.numpy() for name, values in {**inputs, **outputs}.items()}
 
 

@@ -10,6 +10,7 @@ import onnx
 from onnx import numpy_helper
 
 from codegen.errors import HvError
+from codegen.importing.ceil_pools import settle_sizes
 from codegen.importing.draft import Draft
 from codegen.importing.evaluation import evaluate
 from codegen.importing.graph import Node, OwnIntegers
@@ -36,7 +37,8 @@ def fold(model: onnx.ModelProto, where: str) -> Draft:
     folder = _Folder(model, where)
     while True:
         types = folder.infer()
-        if not folder.fold_once(_shapes(types)):
+        shapes = _shapes(types)
+        if not settle_sizes(folder.nodes, shapes) and not folder.fold_once(shapes):
             return folder.draft(types)
 
 

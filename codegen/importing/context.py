@@ -42,7 +42,7 @@ class Context:
         self.remarks = list(graph.remarks)
         self._values: dict[str, Value] = {}
         self._done: set[str] = set()
-        self._materialised: dict[tuple[str, object], str] = {}
+        self._materialised: dict[tuple[str, object, Quantity | None], str] = {}
         self._readers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for tensor in {name for name in node.inputs if name}:
@@ -162,6 +162,10 @@ class Context:
         """The layer that holds `tensor` with exactly these axes; bytes move only if they must."""
         return self.arrange(self.plain(tensor), axes)
 
+    def operand(self, value: Value, axes: Axes) -> str:
+        """`arrange` for one of several operands: arranging the next one leaves it as it is."""
+        return self.network.pin(self.arrange(value, axes))
+
     def arrange(self, value: Value, axes: Axes) -> str:
         """The same for a value without a pending expression."""
         have, want = moving_axes(value.shape, value.axes), moving_axes(value.shape, axes)
@@ -178,13 +182,13 @@ class Context:
         self._values[tensor] = plain
         return plain
 
-    def materialised(self, value: Value, text: str) -> Value:
+    def materialised(self, value: Value, text: str, quantity: Quantity | None = None) -> Value:
         """A value with nothing left to be done; a layer that it needs is named like `text`."""
         if value.expression == X:
             return value
-        key = (value.layer, value.expression)
+        key = (value.layer, value.expression, quantity)
         if key not in self._materialised:
-            self._materialised[key] = self._lookup(text, value, None)
+            self._materialised[key] = self._lookup(text, value, quantity)
         layer = self._materialised[key]
         return Value(layer=layer, shape=value.shape, axes=value.axes)
 

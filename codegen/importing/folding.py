@@ -13,6 +13,8 @@ from codegen.importing.graph import Node
 from codegen.ops.base import Activation
 
 BYTE_OFFSET = 128  # zero point of symmetric uint8 weights
+BATCH_NORM_AXIS = 1  # of whatever rank
+INFINITE = 3e38  # what older exporters write for no bound is larger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,7 @@ def clip_bounds(context: Context, node: Node) -> tuple[float | None, float | Non
         end = node.attribute(name)
         if context.has_input(node, index):
             end = context.required_constant(node, index, f"{name}imum").reshape(-1)[0]
-        is_open = end is None or not abs(float(end)) < 3e38  # what older exporters write for none
+        is_open = end is None or not abs(float(end)) < INFINITE
         ends.append(None if is_open else float(end))
     return ends[0], ends[1]
 
@@ -143,7 +145,8 @@ def affine_of(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Scale and offset [C] of a node that does only that to each channel of `tensor`, or None."""
     if node.op_type == "BatchNormalization":
-        return batch_norm(context, node) if _reads_first(node, tensor) else None
+        fits = _reads_first(node, tensor) and channel_axis == BATCH_NORM_AXIS
+        return batch_norm(context, node) if fits else None
     if node.op_type not in ("Add", "Sub", "Mul", "Div"):
         return None
     other = 1 if _reads_first(node, tensor) else 0

@@ -99,6 +99,12 @@ class NetworkBuilder:
             self._moved[key] = self.add(f"{name}_view", Reshape(shape=shape), [source])
         return self._moved[key]
 
+    def pin(self, name: str) -> str:
+        """Says that somebody is about to read it in the shape that it has now; returns `name`."""
+        if name in self._inputs:
+            self._read_inputs.add(name)
+        return name
+
     def transposed(self, name: str, axes: tuple[int, ...]) -> str:
         """The bytes in another order."""
         key = (name, "transpose", axes)

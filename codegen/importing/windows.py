@@ -58,15 +58,19 @@ def conv_geometry(
     image: tuple[int, int, int],
     *,
     transposed: bool = False,
+    pads: Sequence[int] | None = None,
 ) -> Geometry:
-    """Attributes of Conv, ConvTranspose and pools; auto_pad resolved for an image [H, W, C]."""
+    """Attributes of Conv, ConvTranspose and pools; auto_pad resolved for an image [H, W, C].
+
+    `pads` take the place of the node's.
+    """
     stride = _pair(node.attribute("strides"), len(kernel), 1)
     dilation = _pair(node.attribute("dilations"), len(kernel), 1)
     geometry = Geometry(
         kernel=_pair(kernel, len(kernel), 1),
         stride=stride,
         dilation=dilation,
-        padding=_padding(node.attribute("pads"), len(kernel)),
+        padding=_padding(pads or node.attribute("pads"), len(kernel)),
         output_padding=_pair(node.attribute("output_padding"), len(kernel), 0),
     )
     if transposed and node.attribute("output_shape"):
@@ -76,7 +80,7 @@ def conv_geometry(
     if mode in ("NOTSET", "", "VALID"):
         return geometry
     if transposed:
-        wanted = (image[0] * stride[0], image[1] * stride[1])
+        wanted = _same_transposed(geometry, image)
         return _for_output(node, geometry, image, wanted)
     return dataclasses.replace(geometry, padding=_same(geometry, image, mode))
 
@@ -130,6 +134,17 @@ def _same(geometry: Geometry, image: tuple[int, int, int], mode: str) -> Padding
         sides.append((less, more) if mode == "SAME_UPPER" else (more, less))
     (top, bottom), (left, right) = sides
     return top, left, bottom, right
+
+
+def _same_transposed(geometry: Geometry, image: tuple[int, int, int]) -> Pair:
+    """A stride for each input; less where the windows do not reach as far: nothing is added."""
+    rows, columns = (
+        min(size * stride, stride * (size - 1) + span + more)
+        for size, stride, span, more in zip(
+            image[:2], geometry.stride, geometry.span, geometry.output_padding, strict=True
+        )
+    )
+    return rows, columns
 
 
 def _pair(values: Sequence[int] | None, dimensions: int, default: int) -> Pair:

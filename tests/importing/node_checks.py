@@ -198,4 +198,8 @@ def check_bits(group: Sequence[Prepared], folder: Path) -> None:
                 where = f"{prepared.case.name}, layer {own}"
                 assert_same(expected[name], in_c[name], f"host C, {where}")
                 assert_same(expected[name], in_runtime[name], f"ONNX Runtime, {where}")
-                assert_same(prepared.outputs[own], expected[name][:ROWS], f"merged, {where}")
+                assert_same(
+                    prepared.outputs[own],
+                    expected[name][: len(prepared.outputs[own])],
+                    f"merged, {where}",
+                )

@@ -125,9 +125,9 @@ def prepare(case: Case, folder: Path) -> Prepared:
 
 def run_real(net: FloatNet, inputs: Arrays) -> dict[str, np.ndarray]:
     """Inputs and every layer's output in float64."""
-    tensors = {k: torch.from_numpy(np.asarray(v, np.float64)) for k, v in net.tensors.items()}
+    tensors = {k: torch.from_numpy(np.array(v, np.float64)) for k, v in net.tensors.items()}
     given = {k: torch.from_numpy(np.ascontiguousarray(v, np.float64)) for k, v in inputs.items()}
-    made = float_forward(net.arch, tensors, given)
+    made = float_forward(net.arch, tensors, given, net.quantities)
     return {name: values.numpy() for name, values in {**given, **made}.items()}
 
 

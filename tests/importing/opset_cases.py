@@ -58,7 +58,7 @@ _add(
         [node("Pad", "x", "y", pads=[0, 0, 1, 2, 0, 1, 0, 1], value=0.25)],
         opset=10,
     ),
-    "pad",
+    "lookup pad lookup",
 )
 _add(
     "pad_by_inputs_with_axes",
@@ -68,7 +68,7 @@ _add(
         {"p": [1, 2, 0, 1], "v": np.float32(-0.5), "axes": [-1, 2]},
         opset=18,
     ),
-    "pad",
+    "lookup pad lookup",
 )
 _add(
     "slice_by_attributes",

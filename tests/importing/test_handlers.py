@@ -10,7 +10,13 @@ import pytest
 
 from codegen.errors import GateBreach
 from codegen.importing.importer import import_graph
-from tests.importing import elementwise_cases, opset_cases, weights_cases, wiring_cases  # noqa: F401 - they fill CASES
+from tests.importing import (  # noqa: F401 - they fill CASES
+    elementwise_cases,
+    found_cases,
+    opset_cases,
+    weights_cases,
+    wiring_cases,
+)
 from tests.importing.handler_cases import CASES
 from tests.importing.node_checks import check_bits, check_layers, check_meaning
 from tests.importing.node_tests import Case, prepare

@@ -159,7 +159,7 @@ def _between(
         if isinstance(operand, np.ndarray):
             layers.append(constant_layer(context, f"{node.name}_constant{number}", operand, own))
         else:
-            layers.append(context.arrange(operand, own))
+            layers.append(context.operand(operand, own))
     activation, _, tensor = fuse_activation(context, node.outputs[0], None)
     op: Op = operator(activation=activation)
     context.layer(tensor, op, layers, axes)

@@ -42,14 +42,14 @@ def _largest(context: Context, node: Node, tensors: list[str]) -> Value:
         raise Unsupported("its tensors have different shapes", "supported: equal shapes, numbers")
     operands = [_operand(context, tensor, sign) for tensor in tensors]
     axes = common_axes(output, operands)
-    layers = []
+    layers, count = [], elements(output)
     for number, operand in enumerate(operands):
         if isinstance(operand, Value):
             layer = context.arrange(operand, axes)
         else:
             name = f"{node.name}_constant{number}"
             layer = constant_layer(context, name, operand, own_axes(axes, 0))
-        layers.append(context.network.reshaped(layer, (1, 1, elements(output))))
+        layers.append(context.network.pin(context.network.reshaped(layer, (1, 1, count))))
     stack = context.network.add(f"{node.name}_stack", Concat(axis=0), layers)
     op = MaxPool(kernel=(len(layers), 1))
     text = f"{node.name}_largest" if sign < 0 else node.name

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
+from codegen.arith import INT8_MAX, INT8_MIN
 from codegen.importing.context import Context, Unsupported
+from codegen.importing.folding import INFINITE
 from codegen.importing.graph import Node
 from codegen.importing.values import (
     Axes,
+    Expression,
     Value,
     X,
     default_axes,
     house_shape,
     natural_axes,
 )
-from codegen.ops.base import Shape
+from codegen.ops.base import Quantity, Shape
 from codegen.ops.concat import Concat
 from codegen.ops.constant import Constant
 from codegen.ops.pad import Pad
@@ -91,7 +96,7 @@ def gather(context: Context, node: Node) -> None:
     whole = pieces[0]
     if len(pieces) > 1:
         op = Concat(axis=value.axes.index(axis))
-        layer = context.network.add(node.name, op, [piece.layer for piece in pieces])
+        layer = context.network.add(node.name, op, [_as_it_is(context, piece) for piece in pieces])
         whole = dataclasses.replace(value, layer=layer, shape=taken)
     if indices.ndim == 1:
         context.set(output, whole)
@@ -104,6 +109,11 @@ def gather(context: Context, node: Node) -> None:
     axes = tuple(n for a in whole.axes for n in ((None,) if a is None else names[a])) or (None,)
     layer = context.network.reshaped(whole.layer, house_shape(after, axes))
     context.set(output, dataclasses.replace(whole, layer=layer, shape=after, axes=axes))
+
+
+def _as_it_is(context: Context, value: Value) -> str:
+    """The layer of a value, in the shape that its axes say: an input's may be another."""
+    return context.network.pin(context.network.reshaped(value.layer, value.house_shape))
 
 
 def _even_runs(places: list[int]) -> list[list[int]]:
@@ -140,7 +150,10 @@ def pad(context: Context, node: Node) -> None:
         frame = _frame(before[2:], after[2:])
         context.framed[output] = (source, frame)
         return
-    value = context.plain(source)
+    filling = 0.0
+    if mode == "constant":
+        filling = float(np.nan_to_num(np.float32(_pad_value(context, node))))  # inf: the largest
+    value, filling, back = _moved_to_zero(context, node, filling)
     padded = [axis for axis in range(len(shape)) if before[axis] or after[axis]]
     axes = value.axes
     if any(axis not in axes for axis in padded):
@@ -150,9 +163,38 @@ def pad(context: Context, node: Node) -> None:
         before=tuple(0 if axis is None else before[axis] for axis in axes),
         after=tuple(0 if axis is None else after[axis] for axis in axes),
         mode=mode,
-        value=_pad_value(context, node),
+        value=filling,
     )
-    context.layer(output, op, [context.arrange(value, axes)], axes)
+    layer = context.network.add(context.name_of(output), op, [context.arrange(value, axes)])
+    context.set(output, Value(layer=layer, shape=context.shape(output), axes=axes, expression=back))
+
+
+def _moved_to_zero(context: Context, node: Node, filling: float) -> tuple[Value, float, Expression]:
+    """What is padded with what, and what is to be done afterwards.
+
+    Padding has its input's scale, whose range may not reach as far as what is filled in. So x is
+    padded as (x - filling), with zeros, which every range has; the filling is added behind it.
+    An infinite filling is for a pool that follows: the end of the range is as good.
+    """
+    value = context.plain(node.inputs[0])
+    own = context.graph.quantities.get(node.outputs[0])
+    if own is not None:  # beyond its ends nothing can be filled in
+        filling = float(own.reals(own.integers(np.array(filling))))
+    quantity = context.network.quantity(value.layer)
+    is_end = not abs(filling) < INFINITE
+    if filling == 0.0 or is_end or (quantity is not None and _reaches(quantity, filling)):
+        return value, filling, X
+    moved = dataclasses.replace(value, expression=("sub", X, filling))
+    if own is not None:
+        own = dataclasses.replace(own, zero_point=int(own.integers(np.array(filling))))
+    text = f"{node.name}_moved"
+    return context.materialised(moved, text, quantity=own), 0.0, ("add", X, filling)
+
+
+def _reaches(quantity: Quantity, number: float) -> bool:
+    lowest, highest = quantity.reals(np.array([INT8_MIN, INT8_MAX]))
+    half = quantity.scale / 2
+    return bool(lowest - half <= number <= highest + half)
 
 
 def _joins_a_convolution(context: Context, node: Node, before: list[int], after: list[int]) -> bool:
@@ -178,7 +220,7 @@ def _frame(before: list[int], after: list[int]) -> Padding:
 def _joined(context: Context, node: Node, tensor: str, axes: Axes) -> str:
     constant = context.graph.constants.get(tensor)
     if constant is None:
-        return context.arranged(tensor, axes)
+        return context.operand(context.plain(tensor), axes)
     shape = house_shape(constant.shape, axes)
     named = [axis for axis in axes if axis is not None]
     rest = [axis for axis in range(constant.ndim) if axis not in named]

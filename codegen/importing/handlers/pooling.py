@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from codegen.importing.ceil_pools import COUNTED_PADS
 from codegen.importing.context import Context, Unsupported
 from codegen.importing.graph import Node
 from codegen.importing.values import (
+    Axes,
+    Expression,
+    Value,
     X,
     elements,
     house_shape,
@@ -42,7 +46,12 @@ def average_pool(context: Context, node: Node) -> None:
         raise Unsupported("its window is dilated", "averages without dilation are supported")
     kernel, stride, padding = geometry.kernel, geometry.stride, geometry.padding
     counts_padding = bool(node.attribute("count_include_pad", 0))
-    given = conv_geometry(node, node.attribute("kernel_shape"), require_image(context, node))
+    given = conv_geometry(
+        node,
+        node.attribute("kernel_shape"),
+        require_image(context, node),
+        pads=node.attribute(COUNTED_PADS),
+    )
     counted = tuple(map(min, given.padding, padding)) if counts_padding else (0, 0, 0, 0)
     op: Op
     if counted == padding:
@@ -93,13 +102,20 @@ def _reduce(context: Context, node: Node, reduced: tuple[int, ...], *, keeps_axe
     layer = context.arranged(source, (*moving, *kept) or (None,))
     image = context.network.reshaped(layer, (1, positions, channels))
     later = {axis: axis - sum(r < axis for r in reduced) for axis in kept}
-    axes = kept if keeps_axes else tuple(later[axis] for axis in kept)
+    axes: Axes = (kept if keeps_axes else tuple(later[axis] for axis in kept)) or (None,)
     is_maximum = node.op_type in ("ReduceMax", "GlobalMaxPool")
     op = MaxPool(kernel=(1, positions)) if is_maximum else GlobalPool()
-    context.layer(output, op, [image], axes or (None,))
-    if node.op_type == "ReduceSum":
-        held = context.value(output)
-        context.set_expression(output, held, ("mul", held.expression, float(positions)))
+    if node.op_type != "ReduceSum":
+        context.layer(output, op, [image], axes)
+        return
+    # the sum is the mean in steps that are larger by the number of elements
+    own = context.graph.quantities.get(output)
+    mean = None if own is None else dataclasses.replace(own, scale=own.scale / positions)
+    layer = context.network.add(context.name_of(output), op, [image], quantity=mean)
+    made = context.shape(output)
+    held = context.network.reshaped(layer, house_shape(made, axes))
+    expression: Expression = ("mul", X, float(positions))
+    context.set(output, Value(layer=held, shape=made, axes=axes, expression=expression))
 
 
 def _geometry(context: Context, node: Node) -> Geometry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from codegen.importing.values import image_axes
 from codegen.importing.windows import require_image
 from codegen.ops.resize import Resize
 
-# the place in the input of the middle of output pixel i: sizes in and out, scale (ONNX, Resize)
-_COORDINATES: dict[str, Callable[[int, int, int, float], float]] = {
+# the place in the input of an output pixel's middle: of its number, sizes in and out, and scale
+_Place = Callable[[np.float32, np.float32, np.float32, np.float32], SupportsFloat]
+_COORDINATES: dict[str, _Place] = {
     "asymmetric": lambda i, _in, _out, scale: i / scale,
     "half_pixel": lambda i, _in, _out, scale: (i + 0.5) / scale - 0.5,
     "pytorch_half_pixel": lambda i, _in, out, scale: (i + 0.5) / scale - 0.5 if out > 1 else 0.0,
@@ -23,11 +25,12 @@ _COORDINATES: dict[str, Callable[[int, int, int, float], float]] = {
         size / 2 * (1 - out / (scale * size)) + (i + 0.5) / scale - 0.5
     ),
 }
+_HALFWAY = 1e-4  # from the middle between two pixels; float32 is closer, a true difference is not
 _ROUNDING: dict[str, Callable[[float], int]] = {
     "floor": math.floor,
     "ceil": math.ceil,
-    "round_prefer_floor": lambda place: math.ceil(place - 0.5),
-    "round_prefer_ceil": lambda place: math.floor(place + 0.5),
+    "round_prefer_floor": lambda place: math.ceil(place - 0.5 - _HALFWAY),
+    "round_prefer_ceil": lambda place: math.floor(place + 0.5 + _HALFWAY),
 }
 
 
@@ -64,7 +67,10 @@ def _places(node: Node, size: int, wanted: int, scale: float) -> tuple[int, ...]
             f"its coordinates are {coordinate}", f"supported: {', '.join(_COORDINATES)}"
         )
     place, whole = _COORDINATES[coordinate], _ROUNDING[rounding]
-    return tuple(min(max(whole(place(i, size, wanted, scale)), 0), size - 1) for i in range(wanted))
+    # in float32, as ONNX Runtime computes: what lies between two pixels falls to the same side
+    numbers = [np.float32(number) for number in (size, wanted, scale)]
+    places = (float(place(np.float32(i), *numbers)) for i in range(wanted))
+    return tuple(min(max(whole(each), 0), size - 1) for each in places)
 
 
 def _scales(
