@@ -173,7 +173,7 @@ def test_room_follows_the_largest_of_normal_numbers() -> None:
         outside["plain"] += int(((many < lo) | (many > hi)).sum())
         lo, hi = widened((lo, hi), few.size, (None, None))
         outside["room"] += int(((many < lo) | (many > hi)).sum())
-    assert outside["room"] * 20 < outside["plain"]
+    assert outside["room"] * 10 < outside["plain"]
 
 
 def test_room_ends_at_the_activation_and_with_many_values() -> None:
