@@ -329,7 +329,8 @@ def _compile(argv: tuple[str, ...], toolchain: Toolchain, what: str, *, folder: 
         argv,
         timeout_s=COMPILE_TIMEOUT_S,
         folder=folder,
-        environment=toolchain.environment(),
+        # its own temporary files go where we clean up, should it be stopped before it can
+        environment={"TMPDIR": str(folder), **toolchain.environment()},
     )
     if finished.exit_code == 0:
         return

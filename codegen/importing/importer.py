@@ -12,6 +12,7 @@ from codegen.importing.context import Context, Unsupported, unsupported
 from codegen.importing.graph import Graph, GraphTensor, Node
 from codegen.importing.handlers import HANDLERS
 from codegen.importing.names import architecture_name
+from codegen.importing.own_scales import REQUANTISE
 from codegen.importing.values import (
     Axes,
     Value,
@@ -131,12 +132,13 @@ def import_graph(graph: Graph, name: str | None = None) -> ImportedNet:
     inputs = [_add_input(context, given) for given in graph.inputs]
     faults = [fault for node in graph.nodes if (fault := _handle(context, node)) is not None]
     if faults:
-        known = all(node.op_type in HANDLERS for node in graph.nodes)
+        is_known = all(node.op_type in HANDLERS for node in graph.nodes)
+        known = ", ".join(sorted(set(HANDLERS) - {REQUANTISE}))
         raise GateBreach(
             f"model {graph.name}",
             tuple(faults),
             what_failed="nodes cannot be imported",
-            hint="" if known else f"supported operators: {', '.join(sorted(HANDLERS))}",
+            hint="" if is_known else f"supported operators: {known}",
         )
     outputs = _outputs(context)
     net = context.network.finish(

@@ -1,10 +1,12 @@
 """Prints what the zoo's tests measure: `python -m tests.importing.zoo_table [FILE.onnx ...]`.
 
 Files are float models of one picture; they are measured on the same made-up pictures.
+With `--write FOLDER` the networks and their samples are written instead, to try the verbs with.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,9 +30,31 @@ from tests.importing.zoo.sources import (
 )
 
 
-def main(files: list[str]) -> None:
-    """The table of all networks, and of files."""
-    found = [*_networks(), *(_file(Path(file)) for file in files)]
+def main(words: list[str]) -> None:
+    """The table of all networks, and of files; or the networks as files."""
+    parser = argparse.ArgumentParser(prog="zoo_table", description="What seven networks measure.")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE.onnx")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the networks there")
+    given = parser.parse_args(words)
+    if given.write:
+        _write(given.write)
+    else:
+        _print(given.files)
+
+
+def _write(folder: Path) -> None:
+    """Of each network NAME.onnx, NAME-calibration.npy and NAME-test.npy."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in SOURCES:
+        held_out = source.samples(SEED_OF_TEST, HELD_OUT_SAMPLES)
+        calibration = source.samples(SEED_OF_CALIBRATION, CALIBRATION_SAMPLES)
+        export(source.module(), held_out[0], folder / f"{source.name}.onnx", dynamo=False)
+        np.save(folder / f"{source.name}-calibration.npy", calibration)
+        np.save(folder / f"{source.name}-test.npy", held_out)
+
+
+def _print(files: list[Path]) -> None:
+    found = [*_networks(), *(_file(file) for file in files)]
     print("\n".join(table(HEADINGS, [row(figures) for figures in found])))
     print(
         f"{CALIBRATION_SAMPLES} samples to calibrate, {HELD_OUT_SAMPLES} others to measure; "
