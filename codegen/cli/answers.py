@@ -43,21 +43,22 @@ def _signals(
     subject: Subject, model: Model, batch: Batch, outputs: Mapping[str, np.ndarray]
 ) -> Answer:
     """Each output against the real-valued model on the same samples."""
-    from codegen.calibration.signal_to_noise import snr_db
+    from codegen.calibration.signal_to_noise import snr_by_output
     from codegen.cli.onnx_model import run_real
 
     layers = {layer.name: layer for layer in subject.quant_net.layers}
     real = None if batch.real is None else run_real(model.imported.net, model.imported, batch.real)
+    names = [tensor.name for tensor in model.imported.outputs]
+    found = {} if real is None else snr_by_output(real, outputs, layers.values(), names)
     rows, facts = [], []
     for tensor in model.imported.outputs:
         layer = layers[tensor.name]
-        got = layer.quantity.reals(outputs[tensor.name])
         fact = {**tensor_json(tensor, layer.quantity), "snr_db": None, "largest_error": None}
         signal = largest = "-"
         if real is not None:
-            wanted = real[tensor.name].astype(np.float64)
-            fact["snr_db"] = snr_db(wanted, got)
-            fact["largest_error"] = float(np.abs(wanted - got).max())
+            error = real[tensor.name] - layer.quantity.reals(outputs[tensor.name])
+            fact["snr_db"] = found[tensor.name]
+            fact["largest_error"] = float(np.abs(error).max())
             signal, largest = f"{fact['snr_db']:.1f}", f"{fact['largest_error']:.4g}"
         shape = "x".join(map(str, tensor.shape))
         rows.append((tensor.model_name, shape, f"{layer.quantity.scale:.4g}", signal, largest))
@@ -66,7 +67,7 @@ def _signals(
         **quantised_json(subject),
         "samples": len(batch.names),
         "outputs": facts,
-        "snr_db": None if real is None else min(fact["snr_db"] for fact in facts),
+        "snr_db": min(found.values(), default=None),
     }
     headings = ("output", "shape", "step", "SNR dB", "largest error")
     lines = table(headings, rows)
