@@ -27,7 +27,7 @@ def reshape(context: Context, node: Node) -> None:
         return
     before, after = _regrouped(value, shape)
     moves = before != moving_axes(value.shape, value.axes)
-    if moves and value.expression == X and _only_weights_follow(context, output):
+    if moves and value.expression == X and _only_weights_follow(context, value, output):
         context.flattened[output] = value
         return
     layer = context.arrange(dataclasses.replace(value, expression=X), before)
@@ -133,10 +133,12 @@ def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:
     return groups
 
 
-def _only_weights_follow(context: Context, tensor: str) -> bool:
+def _only_weights_follow(context: Context, value: Value, tensor: str) -> bool:
     """Whether only constant weights meet a flattened tensor: they are turned instead of it."""
     shape, readers = context.shape(tensor), context.readers(tensor)
-    if context.is_answer(tensor) or tensor in context.graph.quantities or not readers:
+    own = context.graph.quantities.get(tensor)
+    has_scale_of_its_own = own is not None and own != context.network.quantity(value.layer)
+    if context.is_answer(tensor) or has_scale_of_its_own or not readers:
         return False
     return elements(shape[:-1]) == 1 and all(
         node.op_type in ("Gemm", "MatMul")
