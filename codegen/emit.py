@@ -139,7 +139,7 @@ def write_emission(emission: Emission, folder: Path) -> None:
         HvError: the folder holds something else, or cannot be written.
     """
     folder = folder.resolve()  # a link keeps pointing at the folder
-    _check_replaceable(folder)
+    check_replaceable(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -154,6 +154,42 @@ def write_emission(emission: Emission, folder: Path) -> None:
         raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Returns when the folder may become the output: it is new, empty, or holds an earlier one.
+
+    Raises:
+        HvError: it holds something else, or cannot be looked into.
+    """
+    if not folder.exists():
+        return
+    if Path.cwd().is_relative_to(folder):
+        raise HvError(
+            "the output cannot be the folder you are in: it is replaced as a whole",
+            where=str(folder),
+            hint="give the name of a folder, such as -o alice",
+        )
+    if not folder.is_dir():
+        raise HvError("the output is not a folder", where=str(folder), hint="choose another -o")
+    try:
+        strangers = {entry.name for entry in folder.iterdir()}
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if not strangers:
+        return
+    try:
+        earlier = json.loads((folder / MANIFEST).read_text())
+        strangers -= {MANIFEST, *earlier["files"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    if strangers:
+        raise HvError(
+            f"the output folder is not empty: it holds {', '.join(sorted(strangers)[:3])}"
+            + (" and more" if len(strangers) > 3 else ""),
+            where=str(folder),
+            hint="choose another -o, or empty it; only earlier output is replaced",
+        )
 
 
 def _with_runtime(texts: Mapping[str, str], runtime_files: tuple[str, ...]) -> dict[str, bytes]:
@@ -188,37 +224,6 @@ def _swap(fresh: Path, folder: Path) -> None:
             old.replace(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _check_replaceable(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if Path.cwd().is_relative_to(folder):
-        raise HvError(
-            "the output cannot be the folder you are in: it is replaced as a whole",
-            where=str(folder),
-            hint="give the name of a folder, such as -o alice",
-        )
-    if not folder.is_dir():
-        raise HvError("the output is not a folder", where=str(folder), hint="choose another -o")
-    try:
-        strangers = {entry.name for entry in folder.iterdir()}
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    if not strangers:
-        return
-    try:
-        earlier = json.loads((folder / MANIFEST).read_text())
-        strangers -= {MANIFEST, *earlier["files"]}
-    except (OSError, ValueError, TypeError, KeyError):
-        pass
-    if strangers:
-        raise HvError(
-            f"the output folder is not empty: it holds {', '.join(sorted(strangers)[:3])}"
-            + (" and more" if len(strangers) > 3 else ""),
-            where=str(folder),
-            hint="choose another -o, or empty it; only earlier output is replaced",
-        )
 
 
 def _unwritable(folder: Path, error: OSError) -> HvError:

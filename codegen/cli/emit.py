@@ -58,11 +58,13 @@ def command(
     """
     from codegen.cli.pipeline import emission_of
     from codegen.cli.quantisation import emitted_json, quantised_lines
-    from codegen.emit import write_emission
+    from codegen.emit import check_replaceable, write_emission
     from codegen.targets import find_target
     from host_tools.fit import board_limits, check_fit, needs_of
 
     core = find_target(target)
+    if output is not None:
+        check_replaceable(output.resolve())  # before the long work
     entry = subject.load()
     emission = emission_of(entry, core)
     program = emission.program
