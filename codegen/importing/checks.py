@@ -10,6 +10,7 @@ import onnx
 from codegen.errors import HvError
 from codegen.importing.draft import REAL_TYPES, Draft
 from codegen.importing.graph import Node
+from codegen.importing.handlers import HANDLERS
 
 NO_NUMBERS: dict[int, str] = {
     onnx.TensorProto.STRING: "strings",
@@ -46,9 +47,9 @@ def _check_tensors(draft: Draft) -> None:
 
 
 def _check_shapes(draft: Draft) -> None:
-    beyond: set[str] = set()  # of nodes that ONNX does not define, and of what follows them
+    beyond: set[str] = set()  # of nodes that the importer refuses, and of what follows them
     for node in draft.nodes:
-        if "::" in node.op_type or not beyond.isdisjoint(node.inputs):
+        if node.op_type not in HANDLERS or not beyond.isdisjoint(node.inputs):
             beyond.update(node.outputs)
             continue
         for tensor in filter(None, node.outputs):

@@ -272,5 +272,5 @@ def unsupported(node: Node, error: Unsupported | HvError) -> HvError:
     else:
         reason, hint = error.reason, error.hint
     return HvError(
-        f"node {node.name}, operator {node.op_type}: {reason}", where=node.name, hint=hint
+        f"node {node.name}, operator {node.operator}: {reason}", where=node.name, hint=hint
     )

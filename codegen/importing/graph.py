@@ -10,6 +10,8 @@ import numpy as np
 
 from codegen.ops.base import Quantity, Shape
 
+UNKNOWN_DOMAIN = "unknown"  # of operators that the standard does not have in the model's opset
+
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
@@ -28,6 +30,16 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the standard does not have the operator."""
+        return self.op_type.startswith(f"{UNKNOWN_DOMAIN}::")
+
+    @property
+    def operator(self) -> str:
+        """The operator as the file calls it."""
+        return self.op_type.removeprefix(f"{UNKNOWN_DOMAIN}::")
 
     def attribute(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as ONNX says
         """An attribute, or the default."""

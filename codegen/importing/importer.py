@@ -162,6 +162,11 @@ def _handle(context: Context, node: Node) -> HvError | None:
         return None
     handler = HANDLERS.get(node.op_type)
     try:
+        if node.is_unknown:
+            raise Unsupported(
+                f"ONNX has no such operator in opset {context.graph.opset}",
+                "export the model with another opset, or replace it",
+            )
         if handler is None:
             raise Unsupported(
                 "this operator is not supported",

@@ -14,6 +14,7 @@ from onnx.external_data_helper import (
 from onnx.inliner import inline_local_functions
 
 from codegen.errors import HvError
+from codegen.importing.graph import UNKNOWN_DOMAIN
 
 OLDEST_OPSET = 7  # the first with today's broadcasting
 STANDARD_DOMAINS = ("", "ai.onnx")  # two names of one domain
@@ -49,6 +50,7 @@ def load_model(path: Path) -> onnx.ModelProto:
     _check_versions(path, model)
     _fetch_external(path, model)
     _one_name_for_the_standard(model)
+    _set_unknown_operators_apart(model)
     try:
         onnx.checker.check_model(_with_shapes(model))
         if model.functions:
@@ -178,6 +180,25 @@ def _with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
         if value.type.HasField("tensor_type"):
             value.type.tensor_type.shape.SetInParent()
     return copy
+
+
+def _set_unknown_operators_apart(model: onnx.ModelProto) -> None:
+    """What the standard does not know gets a domain of its own, for the importer to list.
+
+    onnx's checker would otherwise refuse the first of them alone.
+    """
+    opset, own = opset_of(model), {(f.domain, f.name) for f in model.functions}
+    unknown = [
+        node
+        for node in model.graph.node
+        if not node.domain
+        and ("", node.op_type) not in own
+        and not onnx.defs.has(node.op_type, opset)
+    ]
+    for node in unknown:
+        node.domain = UNKNOWN_DOMAIN
+    if unknown:
+        model.opset_import.append(onnx.helper.make_opsetid(UNKNOWN_DOMAIN, 1))
 
 
 def _one_name_for_the_standard(model: onnx.ModelProto) -> None:

@@ -351,3 +351,27 @@ def test_interrupt_during_calibration_leaves_nothing_behind(
     assert "Traceback" not in rest
     assert {path.name for path in Path.cwd().iterdir()} == before
     assert list(scratch.iterdir()) == []
+
+
+def test_operators_that_no_standard_knows_are_listed_with_the_others(run: Run) -> None:
+    nodes = [
+        node("Relu", "x", "a", name="first"),
+        node("Sparkle", "a", "b", name="made_up"),
+        node("Gelu", "x", "c", name="too_new"),
+        node("Warp", "c", "d", name="foreign", domain="com.acme"),
+        node("NonZero", "x", "e", name="depends"),
+        node("Add", "b d", "y", name="after"),
+    ]
+    ends = {"y": (onnx.TensorProto.FLOAT, None), "e": (onnx.TensorProto.INT64, None)}
+    made = model(nodes, {"x": real(1, 4)}, ends, opsets={"com.acme": 1})
+    answer = run("emit", "--onnx", saved(made, "odd.onnx"))
+    refused(
+        answer,
+        1,
+        "4 nodes cannot be imported",
+        "node made_up, operator Sparkle: ONNX has no such operator in opset 17",
+        "node too_new, operator Gelu: ONNX has no such operator in opset 17",
+        "node foreign, operator com.acme::Warp: this operator is not supported",
+        "node depends, operator NonZero: this operator is not supported",
+        "supported operators: Abs, ",
+    )

@@ -276,11 +276,18 @@ def test_local_functions_are_opened(tmp_path: Path) -> None:
 
 
 def test_shapes_that_depend_on_numbers(tmp_path: Path) -> None:
-    proto = model([node("NonZero", "x", "y")], {"x": real(1, 2)}, {"y": (TensorProto.INT64, None)})
+    given = {"x": real(1, 4), "s": (TensorProto.INT64, (2,))}
+    proto = model([node("Reshape", "x s", "y")], given, {"y": (TensorProto.FLOAT, None)})
     with pytest.raises(HvError) as caught:
         read(tmp_path, proto)
     assert caught.value.what == "the shape of y cannot be found out"
-    assert "node y (NonZero)" in caught.value.where
+    assert "node y (Reshape)" in caught.value.where
+
+
+def test_shapes_of_what_is_refused_anyway_are_not_asked_for(tmp_path: Path) -> None:
+    """The importer lists such nodes, all of them at once."""
+    proto = model([node("NonZero", "x", "y")], {"x": real(1, 2)}, {"y": (TensorProto.INT64, None)})
+    assert kinds(read(tmp_path, proto)) == ["NonZero"]
 
 
 def test_shapes_that_do_not_fit(tmp_path: Path) -> None:
