@@ -24,6 +24,7 @@ from codegen.ops.base import Shape
 from codegen.quantise import layers_that_ask_a_range, quantise
 
 MOST_SAMPLES = 128  # more add time, not knowledge; evenly spread ones are taken
+MOST_NAMED = 5  # tensors in an error
 _SHAPE = re.compile(r"([^=]+)=(\d+(?:,\d+)*)")
 
 
@@ -35,7 +36,8 @@ class Model:
         file: the ONNX file.
         imported: the network before calibration, inputs and outputs in the model's terms.
         report: how it was calibrated; None where the file has scales for everything.
-        samples: what it was calibrated with, float32 by the model's input names; None likewise.
+        samples: those given, float32 by the model's input names, or None; where calibration
+            read them, the at most `MOST_SAMPLES` that it read.
         pixels: what the model expects of a picture.
     """
 
@@ -58,10 +60,11 @@ def load_model(order: SubjectOrder) -> Subject:
     imported = import_graph(graph, _name(order.name))
     for remark in imported.remarks:
         talk(remark)
+    missing = _without_quantity(imported.net)
     samples = None
     if order.calibration is not None:
-        samples = _fewer(read_samples(order.calibration, imported.inputs, order.pixels))
-    missing = _without_quantity(imported.net)
+        samples = read_samples(order.calibration, imported.inputs, order.pixels)
+        samples = _fewer(samples) if missing else samples
     report = None
     if not missing:
         net = imported.net
@@ -147,8 +150,10 @@ def _without_quantity(net: FloatNet) -> list[str]:
 
 def _needs_samples(file: Path, imported: ImportedNet, missing: list[str]) -> HvError:
     own = len(imported.net.quantities)
+    named = ", ".join(missing[:MOST_NAMED])
+    others = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
     what = (
-        f"the model has scales of its own for some tensors, but not for {', '.join(missing[:5])}"
+        f"the model has scales of its own for some tensors, but not for {named}{others}"
         if own
         else "the model is in real numbers, and quantising it needs samples of its inputs"
     )

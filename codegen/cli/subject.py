@@ -70,8 +70,10 @@ class SubjectOrder:
             click.UsageError: neither, or both.
             HvError: whatever is wrong with the store, the file or the calibration samples.
         """
-        if (self.user is None) == (self.onnx is None):
+        if self.user is None and self.onnx is None:
             raise click.UsageError("give --user NAME or --onnx FILE")
+        if self.user is not None and self.onnx is not None:
+            raise click.UsageError("give --user or --onnx, not both")
         if self.user is not None:
             from codegen.store import load_user
 

@@ -102,7 +102,7 @@ class Context:
         """Whether convolutions or pools run over signals [1, C, L]."""
         return any(
             node.op_type in ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool")
-            and len(self.shape(node.inputs[0])) == 3
+            and len(self.graph.shapes.get(node.inputs[0], ())) == 3
             for node in self.graph.nodes
         )
 

@@ -261,7 +261,7 @@ def test_a_board_that_is_too_small(run: Run) -> None:
 
 def test_words_that_do_not_go_together(run: Run, vector: Words, alice: User) -> None:
     for verb in VERBS:
-        refused(run(verb, *vector, "--user", "alice"), 2, "--user NAME or --onnx FILE")
+        refused(run(verb, *vector, "--user", "alice"), 2, "--user or --onnx, not both")
         refused(run(verb), 2, "--user NAME or --onnx FILE" if verb != "simulate" else "--")
         refused(run(verb, "--user", "alice", *vector[2:]), 2, "--calibration belongs to --onnx")
     for verb in ("simulate", "run", "verify"):
@@ -375,3 +375,13 @@ def test_operators_that_no_standard_knows_are_listed_with_the_others(run: Run) -
         "node depends, operator NonZero: this operator is not supported",
         "supported operators: Abs, ",
     )
+
+
+def test_a_pool_behind_an_operator_of_unknown_shape(run: Run) -> None:
+    nodes = [
+        node("Warp", "x", "a", name="foreign", domain="com.acme"),
+        node("MaxPool", "a", "y", name="behind", kernel_shape=[2]),
+    ]
+    made = model(nodes, {"x": real(1, 4, 8)}, {"y": real(1, 4, 7)}, opsets={"com.acme": 1})
+    answer = run("emit", "--onnx", saved(made, "behind.onnx"))
+    refused(answer, 1, "node foreign, operator com.acme::Warp: this operator is not supported")

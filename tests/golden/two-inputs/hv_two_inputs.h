@@ -12,7 +12,7 @@
  *     }
  *
  * An integer q stands for the real number scale * (q - zero point). To give a real number x, clamp
- * round(x / scale) + zero point to -128 ... 127.
+ * floor(x / scale + 0.5) + zero point to -128 ... 127.
  *
  * Re-entrant: all state is in the caller's memory. No heap, no floating point, no library. */
 #ifndef HV_TWO_INPUTS_H
