@@ -10,6 +10,8 @@ from codegen.lower import Program
 from codegen.targets import Target
 from host_tools.boards import Board, load_board
 
+UNLIMITED = 2**32  # bytes: all that 32 bits can address
+
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
@@ -29,12 +31,19 @@ class Needs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What there is, in bytes; `where` names it, `hint` says what to do if it is not enough."""
+class Memory:
+    """What there is of a memory, and who says so."""
 
+    size_bytes: int
     where: str
-    flash: int
-    ram: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What there is; `hint` says what to do if it is not enough."""
+
+    flash: Memory
+    ram: Memory
     hint: str = "take a smaller network, or another --board"
 
 
@@ -53,24 +62,25 @@ def needs_of(program: Program) -> Needs:
 
 def limits_of(board: Board) -> Limits:
     """A board's memories; the stack is not the network's."""
+    where = f"board {board.name}"
     return Limits(
-        where=f"board {board.name}",
-        flash=board.flash.budget_bytes,
-        ram=board.ram.budget_bytes - board.stack_bytes,
+        flash=Memory(size_bytes=board.flash.budget_bytes, where=where),
+        ram=Memory(size_bytes=board.ram.budget_bytes - board.stack_bytes, where=where),
     )
 
 
 def board_limits(target: Target, flash_bytes: int | None, ram_bytes: int | None) -> Limits:
     """The chip's memories as given; where they are not, those of the target's emulated board."""
     board = limits_of(load_board(target.board)) if target.board else None
-    unlimited = 2**32
-    where = f"the chip as given, {target.name}"
-    if board is not None and (flash_bytes is None or ram_bytes is None):
-        where = f"{target.name}, {board.where}"
+
+    def chosen(given: int | None, boards: Memory | None) -> Memory:
+        if given is None and boards is not None:
+            return Memory(size_bytes=boards.size_bytes, where=f"{target.name}, {boards.where}")
+        return Memory(size_bytes=given or UNLIMITED, where=f"the chip as given, {target.name}")
+
     return Limits(
-        where=where,
-        flash=flash_bytes or (board.flash if board else unlimited),
-        ram=ram_bytes or (board.ram if board else unlimited),
+        flash=chosen(flash_bytes, board.flash if board else None),
+        ram=chosen(ram_bytes, board.ram if board else None),
         hint="take a smaller network, or say with --flash and --ram what your chip has",
     )
 
@@ -79,16 +89,16 @@ def check_fit(needs: Needs, limits: Limits) -> None:
     """Raises GateBreach with every memory that is too small: by how much, and the largest layer."""
     faults = [
         HvError(
-            f"{what} needs at least {needed:,} bytes, {needed - there:,} more than there are; "
-            f"the largest layer is {layer} with {size:,}",
-            where=limits.where,
+            f"{what} needs at least {needed:,} bytes, {needed - there.size_bytes:,} more than "
+            f"there are; the largest layer is {layer} with {size:,}",
+            where=there.where,
             hint=limits.hint,
         )
         for what, needed, there, (layer, size) in (
             ("flash", needs.weights, limits.flash, needs.largest_weights),
             ("RAM", needs.ram, limits.ram, needs.largest_ram),
         )
-        if needed > there
+        if needed > there.size_bytes
     ]
     if faults:
         raise GateBreach("does not fit", tuple(faults))
