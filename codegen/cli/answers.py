@@ -10,6 +10,7 @@ import numpy as np
 from codegen.cli import pipeline
 from codegen.cli.common import counted, table
 from codegen.cli.quantisation import quantised_json, quantised_line, tensor_json
+from codegen.ops.base import shape_text
 
 if TYPE_CHECKING:
     from codegen.cli.batches import Batch
@@ -60,7 +61,7 @@ def _signals(
             fact["snr_db"] = found[tensor.name]
             fact["largest_error"] = float(np.abs(error).max())
             signal, largest = f"{fact['snr_db']:.1f}", f"{fact['largest_error']:.4g}"
-        shape = "x".join(map(str, tensor.shape))
+        shape = shape_text(tensor.shape)
         rows.append((tensor.model_name, shape, f"{layer.quantity.scale:.4g}", signal, largest))
         facts.append(fact)
     data: dict[str, Any] = {

@@ -47,6 +47,11 @@ class Model:
     samples: Mapping[str, np.ndarray] | None
     pixels: str
 
+    @property
+    def sample_count(self) -> int:
+        """How many samples there are."""
+        return 0 if self.samples is None else _count(self.samples)
+
 
 def load_model(order: SubjectOrder) -> Subject:
     """Reads, imports, calibrates and quantises a model.

@@ -23,7 +23,7 @@ def quantised_line(subject: Subject) -> list[str]:
         return [f"quantised: {OWN}"]
     return [
         f"quantised: {report.chosen}, {_worst(report):.1f} dB on the "
-        f"{_samples(subject.model)} calibration samples"
+        f"{subject.model.sample_count} calibration samples"
     ]
 
 
@@ -37,7 +37,7 @@ def quantised_lines(subject: Subject) -> list[str]:
     names = {tensor.name: tensor.model_name for tensor in subject.model.imported.outputs}
     each = ", ".join(f"{names[name]} {value:.1f}" for name, value in report.outputs.items())
     single = f" ({each})" if len(report.outputs) > 1 else ""
-    samples = _samples(subject.model)
+    samples = subject.model.sample_count
     lines = [f"  signal   {_worst(report):.1f} dB on the {samples} calibration samples{single}"]
     return [*lines, f"  scales   {report.chosen}{_compared(report)}"]
 
@@ -50,7 +50,7 @@ def report_lines(subject: Subject) -> tuple[str, ...]:
     if report is None:
         return (f"The integers have {OWN}.",)
     sentences = [
-        f"Quantised after training on {_samples(subject.model)} samples: {report.chosen}. "
+        f"Quantised after training on {subject.model.sample_count} samples: {report.chosen}. "
         f"Signal-to-noise ratio on them, against the model in real numbers: {_worst(report):.1f} dB"
         + (" for the worst output." if len(report.outputs) > 1 else ".")
     ]
@@ -114,7 +114,7 @@ def _calibration(model: Model) -> dict[str, Any] | None:
         return None
     names = {tensor.name: tensor.model_name for tensor in model.imported.outputs}
     return {
-        "samples": _samples(model),
+        "samples": model.sample_count,
         "chosen": report.chosen,
         "snr_db": {names[name]: value for name, value in report.outputs.items()},
         "candidates": [vars(candidate) for candidate in report.candidates],
@@ -143,7 +143,3 @@ def _result(candidate: Candidate) -> str:
 
 def _worst(report: Report) -> float:
     return min(report.outputs.values())
-
-
-def _samples(model: Model) -> int:
-    return 0 if model.samples is None else len(next(iter(model.samples.values())))

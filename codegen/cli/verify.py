@@ -69,12 +69,10 @@ def command(
     )
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
         found = verifying.verify(entry, batch, plan, Path(scratch), talk)
-    data, lines = answers(entry, batch, found.reference) if entry.model else ({}, [])
-    data |= verifying.summary(found.checks)
-    lines = (
-        [*lines, "", *verifying.check_lines(found.checks, "samples")]
-        if lines
-        else (verifying.check_lines(found.checks))
-    )
+    data = verifying.summary(found.checks)
+    lines = verifying.check_lines(found.checks, "samples" if entry.model else "images")
+    if entry.model:
+        signals, rows = answers(entry, batch, found.reference)
+        data, lines = {**signals, **data}, [*rows, "", *lines]
     print_result(as_json, data, lines)
     verifying.require_bit_exact(found.checks)

@@ -15,7 +15,7 @@ from codegen.importing.draft import Draft
 from codegen.importing.evaluation import evaluate
 from codegen.importing.graph import Node, OwnIntegers
 from codegen.importing.loading import BROKEN_HINT, FAULTS, first_line, opset_of
-from codegen.importing.own_constants import carried, dequantised
+from codegen.importing.own_constants import attributes_of, carried, dequantised
 from codegen.ops.base import Shape
 
 SHAPE_ELEMENTS = 1024  # constants up to this size can be shapes: inference sees their values
@@ -207,7 +207,7 @@ def _measured(node: onnx.NodeProto, shape: Shape) -> np.ndarray:
     """What Shape or Size answers."""
     if node.op_type == "Size":
         return np.array(math.prod(shape), np.int64)
-    ends = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    ends = attributes_of(node)
     return np.array(shape[ends.get("start", 0) : ends.get("end", len(shape))], np.int64)
 
 

@@ -10,16 +10,10 @@ import numpy as np
 from codegen.errors import HvError
 from codegen.importing.graph import Graph, Node, OwnIntegers
 from codegen.importing.network import NetworkBuilder
-from codegen.importing.values import (
-    Axes,
-    Expression,
-    Value,
-    X,
-    default_axes,
-    house_shape,
-    moving_axes,
-)
+from codegen.importing.values import Axes, Value, default_axes, house_shape, moving_axes
 from codegen.ops.base import Op, Quantity, Shape
+from codegen.ops.constant import Constant
+from codegen.ops.expressions import Expression, X, substituted
 from codegen.ops.lookup import Lookup
 from codegen.ops.windows import Padding
 
@@ -158,6 +152,14 @@ class Context:
                 return node.name
         return tensor
 
+    def constant_layer(self, text: str, values: np.ndarray, axes: Axes) -> str:
+        """Adds a constant in this order of axes; returns its layer."""
+        named = [axis for axis in axes if axis is not None]
+        rest = [axis for axis in range(values.ndim) if axis not in named]
+        shape = house_shape(values.shape, axes)
+        ordered = values.transpose(*named, *rest).reshape(shape)
+        return self.network.add(text, Constant(shape=shape), [], {"values": ordered})
+
     def arranged(self, tensor: str, axes: Axes) -> str:
         """The layer that holds `tensor` with exactly these axes; bytes move only if they must."""
         return self.arrange(self.plain(tensor), axes)
@@ -254,15 +256,6 @@ class Context:
 
     def _has_quantity(self, value: Value, own: Quantity) -> bool:
         return value.expression == X and self.network.quantity(value.layer) == own
-
-
-def substituted(expression: Expression, inner: Expression) -> Expression:
-    """`expression` with `inner` in the place of x."""
-    if expression == X:
-        return inner
-    if not isinstance(expression, tuple):
-        return expression
-    return (expression[0], *(substituted(part, inner) for part in expression[1:]))
 
 
 def unsupported(node: Node, error: Unsupported | HvError) -> HvError:

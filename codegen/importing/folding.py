@@ -183,6 +183,20 @@ def batch_norm(context: Context, node: Node) -> tuple[np.ndarray, np.ndarray]:
     return scale, beta - mean * scale
 
 
+def bias_of(context: Context, node: Node) -> np.ndarray | None:
+    """The third input of a layer with weights, float64; None if it has none.
+
+    One that came quantised is taken from its integers: float64 keeps every bit of an int32, which
+    the model's float32 does not.
+    """
+    if not context.has_input(node, 2):
+        return None
+    own = context.own_integers(node.inputs[2])
+    if own is not None:
+        return np.asarray(own.differences * own.aligned(own.scale), np.float64)
+    return context.required_constant(node, 2, "bias").astype(np.float64)
+
+
 def along_axis(values: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray | None:
     """A constant along one axis of `shape`, float64 [shape[axis]]; None if it varies elsewhere."""
     values = np.asarray(values, np.float64)

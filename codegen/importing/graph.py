@@ -79,6 +79,19 @@ class OwnIntegers:
     zero_point: np.ndarray
     axis: int
 
+    def aligned(self, values: np.ndarray) -> np.ndarray:
+        """Values of the shape of `scale`, shaped to broadcast against the integers."""
+        if not values.ndim:
+            return values
+        along = [1] * self.integers.ndim
+        along[self.axis] = -1
+        return values.reshape(along)
+
+    @property
+    def differences(self) -> np.ndarray:
+        """Integers minus zero point: int64, exact."""
+        return np.asarray(self.integers.astype(np.int64) - self.aligned(self.zero_point))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +31,7 @@ class Dequantised:
     integers: OwnIntegers
 
 
-def attributes_of(node: onnx.NodeProto) -> dict[str, object]:
+def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     """A node's attributes by name."""
     return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
 
@@ -54,7 +55,7 @@ def dequantised(
             where=where,
             hint=f"quantise to one of {', '.join(INTEGER_TYPES)}",
         )
-    axis = int(attributes.get("axis", 1))  # type: ignore[call-overload]
+    axis = int(attributes.get("axis", 1))
     axis += integers.ndim if axis < 0 else 0
     single = scale.size == 1
     if attributes.get("block_size") or not (
@@ -84,12 +85,8 @@ def dequantised(
 
 def reals_of(own: OwnIntegers) -> np.ndarray:
     """float32, as DequantizeLinear computes: the difference and the product each rounded once."""
-    along = [1] * own.integers.ndim
-    if own.scale.ndim:
-        along[own.axis] = -1
-    zero_point = own.zero_point.reshape(along if own.scale.ndim else ())
-    scale = own.scale.reshape(along if own.scale.ndim else ()).astype(np.float32)
-    return np.asarray((own.integers.astype(np.int64) - zero_point).astype(np.float32) * scale)
+    scale = own.aligned(own.scale).astype(np.float32)
+    return np.asarray(own.differences.astype(np.float32) * scale)
 
 
 def carried(
@@ -128,12 +125,8 @@ def carried(
 
 def _channels(own: OwnIntegers) -> np.ndarray:
     """int64, the shape of the integers: where each one's scale is."""
-    size = own.integers.shape
-    if own.scale.ndim == 0:
-        return np.zeros(size, np.int64)
-    along = [1] * len(size)
-    along[own.axis] = -1
-    return np.broadcast_to(np.arange(own.scale.size).reshape(along), size).copy()
+    numbers = np.arange(own.scale.size).reshape(own.scale.shape)
+    return np.broadcast_to(own.aligned(numbers), own.integers.shape).copy()
 
 
 def _axis_of(channels: np.ndarray) -> tuple[int, np.ndarray] | None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from codegen.ops.base import Shape
+from codegen.ops.expressions import Expression, X
 
 Axes = tuple[int | None, ...]
-Expression = Any  # prefix form, see codegen.ops.expressions
-
-X: Expression = ("x",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codegen.errors import HvError
-from codegen.ops.base import Axis, KernelContext, Op, QuantLayer, Shape
+from codegen.ops.base import Axis, KernelContext, Op, QuantLayer, Shape, shape_text
 from codegen.ops.loops import Loop, nested_index
 
 
@@ -54,7 +54,7 @@ class AlongAxis(Op):
 
     def describe_axis(self, layer: QuantLayer) -> str:
         """For comments and reports: "axis 2 of 4x5x10"."""
-        return f"axis {self.axis} of {'x'.join(map(str, layer.input_shapes[0]))}"
+        return f"axis {self.axis} of {shape_text(layer.input_shapes[0])}"
 
 
 def _loops(variable: str, extent: int) -> tuple[Loop, ...]:

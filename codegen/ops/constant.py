@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from codegen.arith import INT8_MAX, INT8_MIN, Array, round_half_up
+from codegen.arith import Array
 from codegen.errors import HvError
 from codegen.ops.base import (
     KernelContext,
@@ -20,6 +20,7 @@ from codegen.ops.base import (
     QuantLayer,
     Shape,
     TensorSpec,
+    shape_text,
 )
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ class Constant(Op):
         quantity = request.own_quantity
         if quantity is None:
             quantity = Quantity.from_range(float(values.min()), float(values.max()))
-        q = round_half_up(values / quantity.scale) + quantity.zero_point
-        tensors = {"values": q.clip(INT8_MIN, INT8_MAX).astype(np.int8)}
+        tensors = {"values": quantity.integers(values)}
         return Quantised(quantity=quantity, constants={}, tensors=tensors)
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
@@ -86,6 +86,6 @@ class Constant(Op):
         return ConstantContext(
             layer=layer.name,
             function=function,
-            summary=f"constant, {'x'.join(map(str, self.shape))}",
+            summary=f"constant, {shape_text(self.shape)}",
             elements=math.prod(self.shape),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from codegen.errors import HvError
-from codegen.ops.base import Activation, KernelContext, Op, QuantLayer, Shape
+from codegen.ops.base import Activation, KernelContext, Op, QuantLayer, Shape, shape_text
 from codegen.ops.loops import Loop, loop_variable, nested_index
 
 
@@ -79,7 +79,7 @@ class Elementwise(Op):
         text = f"{self.kind}, {operands}{self.activation.describe()}"
         if layer.input_shapes[0] == layer.input_shapes[1]:
             return text
-        first, second = ("x".join(map(str, shape)) for shape in layer.input_shapes)
+        first, second = map(shape_text, layer.input_shapes)
         return f"{text}, {first} {self.symbol} {second}"
 
 

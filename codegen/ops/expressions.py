@@ -7,9 +7,9 @@ is ("x",) or a number; FUNCTIONS says what else there is. In JSON the tuples are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from codegen.errors import HvError
 if TYPE_CHECKING:
     import torch
 
+T = TypeVar("T")
 Expression: TypeAlias = "float | tuple[str | Expression, ...]"
 
 X: Expression = ("x",)
@@ -25,7 +26,6 @@ DEEPEST = 32  # a function of functions of functions: what people write has abou
 LARGEST = 256  # names and numbers in one expression
 _TEXT_LIMIT = 120  # of what describe() gives
 
-_Torch: TypeAlias = Any  # the module torch, which only real numbers need
 _SQRT_HALF = math.sqrt(0.5)
 _GELU_TANH = math.sqrt(2.0 / math.pi)
 
@@ -195,14 +195,26 @@ def checked(value: object) -> Expression:
 def on_numpy(expression: Expression, x: np.ndarray) -> np.ndarray:
     """f(x) in float64, the shape of `x`; NaN and infinities where f has them."""
     with np.errstate(all="ignore"):
-        return np.asarray(_on_numpy(expression, x.astype(np.float64)), np.float64)
+        real = x.astype(np.float64)
+        found = _evaluated(
+            expression,
+            real,
+            constant=lambda number: np.full_like(real, number),
+            call=lambda function, arguments: function.on_numpy(*arguments),
+        )
+        return np.asarray(found, np.float64)
 
 
 def on_torch(expression: Expression, x: torch.Tensor) -> torch.Tensor:
     """f(x), differentiable, the shape and dtype of `x`."""
     import torch
 
-    return _on_torch(torch, expression, x)
+    return _evaluated(
+        expression,
+        x,
+        constant=lambda number: torch.full_like(x, number),
+        call=lambda function, arguments: function.on_torch(torch, *arguments),
+    )
 
 
 def describe(expression: Expression) -> str:
@@ -212,6 +224,16 @@ def describe(expression: Expression) -> str:
         text = f"{text[:_TEXT_LIMIT]} ..."
     name = _WELL_KNOWN.get(expression)
     return text if name is None else f"{name}, {text}"
+
+
+def substituted(expression: Expression, inner: Expression) -> Expression:
+    """`expression` with `inner` in the place of x."""
+    if expression == X:
+        return inner
+    if isinstance(expression, float):
+        return expression
+    name, arguments = parts(expression)
+    return (name, *(substituted(argument, inner) for argument in arguments))
 
 
 def parts(expression: Expression) -> tuple[str, tuple[Expression, ...]]:
@@ -247,27 +269,25 @@ def _checked(value: object, depth: int) -> Expression:
     return (name, *checked_arguments)
 
 
-def _on_numpy(expression: Expression, x: np.ndarray) -> np.ndarray:
+def _evaluated(
+    expression: Expression,
+    x: T,
+    *,
+    constant: Callable[[float], T],
+    call: Callable[[Function, Sequence[Any]], T],
+) -> T:
+    """f(x) in any library: how it fills an array, and which form of a function it calls."""
     if isinstance(expression, float):
-        return np.full_like(x, expression)
+        return constant(expression)
     if expression == X:
         return x
     name, arguments = parts(expression)
     function = FUNCTIONS[name]
-    variables = [_on_numpy(argument, x) for argument in arguments[: function.variables]]
-    return function.on_numpy(*variables, *arguments[function.variables :])
-
-
-def _on_torch(library: _Torch, expression: Expression, x: torch.Tensor) -> torch.Tensor:
-    if isinstance(expression, float):
-        full: torch.Tensor = library.full_like(x, expression)
-        return full
-    if expression == X:
-        return x
-    name, arguments = parts(expression)
-    function = FUNCTIONS[name]
-    variables = [_on_torch(library, argument, x) for argument in arguments[: function.variables]]
-    return function.on_torch(library, *variables, *arguments[function.variables :])
+    variables = [
+        _evaluated(argument, x, constant=constant, call=call)
+        for argument in arguments[: function.variables]
+    ]
+    return call(function, [*variables, *arguments[function.variables :]])
 
 
 def _text(expression: Expression) -> tuple[str, int]:

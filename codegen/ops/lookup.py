@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from array_api_compat import array_namespace
 
-from codegen.arith import INT8_MAX, INT8_MIN, Array, round_half_up
+from codegen.arith import INT8_MAX, INT8_MIN, Array
 from codegen.errors import HvError
 from codegen.ops import expressions
 from codegen.ops.base import (
@@ -108,5 +108,4 @@ def function_table(real: np.ndarray, quantity: Quantity) -> np.ndarray:
     """Real answers -> int8: half rounds up, infinities clamp, what is no number becomes 0."""
     known = np.where(np.isnan(real), 0.0, real)
     with np.errstate(over="ignore"):
-        q = round_half_up(known / quantity.scale) + quantity.zero_point
-    return q.clip(INT8_MIN, INT8_MAX).astype(np.int8)
+        return quantity.integers(known)

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 
 from codegen.arith import Array, matmul_exact
 from codegen.errors import HvError
-from codegen.ops.base import QuantLayer, Shape
+from codegen.ops.base import QuantLayer, Shape, shape_text
 from codegen.ops.mac import MacContext, MacOp
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ class Pointwise(MacOp):
 
     def kernel_context(self, layer: QuantLayer, function: str) -> PointwiseContext:
         """See templates/kernels/pointwise.c.j2."""
-        source, result = (
-            "x".join(map(str, shape)) for shape in (layer.input_shapes[0], layer.output_shape)
-        )
+        source, result = shape_text(layer.input_shapes[0]), shape_text(layer.output_shape)
         return PointwiseContext(
             layer=layer.name,
             function=function,

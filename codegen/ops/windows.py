@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from codegen.arith import Array
 from codegen.errors import HvError
-from codegen.ops.base import KernelContext, QuantLayer, Shape, image_shape
+from codegen.ops.base import KernelContext, QuantLayer, Shape, image_shape, shape_text
 
 if TYPE_CHECKING:
     import torch
@@ -173,11 +173,8 @@ class Window:
 
     def describe_window(self, layer: QuantLayer) -> str:
         """For comments and reports: "3x3 stride 2x2, 64x64x3 -> 32x32x12"."""
-        kernel, stride = ("x".join(map(str, pair)) for pair in (self.kernel, self.stride))
-        source, result = (
-            "x".join(map(str, shape)) for shape in (layer.input_shapes[0], layer.output_shape)
-        )
-        return f"{kernel} stride {stride}, {source} -> {result}"
+        source, result = shape_text(layer.input_shapes[0]), shape_text(layer.output_shape)
+        return f"{shape_text(self.kernel)} stride {shape_text(self.stride)}, {source} -> {result}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from codegen.importing.context import Context
 from codegen.importing.folding import along_axis, clip_bounds
 from codegen.importing.graph import Node
 from codegen.importing.handlers.elementwise import per_channel_slope, per_element_slope
-from codegen.importing.values import Expression, X
+from codegen.ops.expressions import Expression, X
 
 Handler = Callable[[Context, Node], None]
 

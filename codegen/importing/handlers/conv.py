@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from codegen.importing.context import Context, Unsupported
-from codegen.importing.folding import Folded, Weights, fold, symmetric_scales
+from codegen.importing.folding import Folded, Weights, bias_of, fold, symmetric_scales
 from codegen.importing.graph import Node
 from codegen.importing.values import image_axes
 from codegen.importing.windows import Geometry, conv_geometry, padded_image, require_image
@@ -124,12 +124,8 @@ def _weights(
 
 
 def _bias(context: Context, node: Node, channels: int) -> np.ndarray:
-    if not context.has_input(node, 2):
-        return np.zeros(channels)
-    own = context.own_integers(node.inputs[2])
-    if own is not None:  # float64 keeps every bit of an int32
-        return np.asarray((own.integers - own.zero_point) * own.scale, np.float64).reshape(-1)
-    return context.required_constant(node, 2, "bias").astype(np.float64)
+    bias = bias_of(context, node)
+    return np.zeros(channels) if bias is None else bias
 
 
 HANDLERS = {"Conv": conv, "ConvTranspose": conv_transpose}

@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from codegen.importing.context import Context, Unsupported
-from codegen.importing.folding import Folded, Weights, fold, symmetric_scales, unfolded
+from codegen.importing.folding import (
+    Folded,
+    Weights,
+    bias_of,
+    fold,
+    symmetric_scales,
+    unfolded,
+)
 from codegen.importing.graph import Node
 from codegen.importing.values import Axes, Value, elements, moving_axes, natural_axes
 from codegen.ops.add import Add
-from codegen.ops.constant import Constant
 from codegen.ops.dense import Dense
 from codegen.ops.grouped_conv import GroupedConv
 from codegen.ops.pointwise import Pointwise
@@ -158,17 +164,12 @@ def _multiply_columns(context: Context, node: Node, weight: np.ndarray) -> None:
 
 
 def _offset(context: Context, node: Node, beta: float) -> np.ndarray | None:
-    if not context.has_input(node, 2) or beta == 0:
-        return None
-    own = context.own_integers(node.inputs[2])
-    if own is not None:
-        return np.asarray((own.integers - own.zero_point) * own.scale * beta, np.float64)
-    return context.required_constant(node, 2, "bias").astype(np.float64) * beta
+    offset = bias_of(context, node) if beta else None
+    return None if offset is None else offset * beta
 
 
 def _with_matrix_offset(context: Context, node: Node, linear: Weights, offset: np.ndarray) -> None:
     """C differs from row to row: a constant is added."""
-    shape = context.shape(node.outputs[0])
     source = context.arranged(node.inputs[0], _gemm_source(node))
     weight = linear.weight.reshape(len(linear.weight), 1, 1, -1)
     product = context.network.add(
@@ -179,10 +180,9 @@ def _with_matrix_offset(context: Context, node: Node, linear: Weights, offset: n
         weight_scales=linear.scales,
     )
     values = offset.reshape((1,) * (2 - offset.ndim) + offset.shape)
-    constant = context.network.add(
-        f"{node.name}_offset", Constant(shape=values.shape), [], {"values": values}
-    )
-    context.layer(node.outputs[0], Add(), [product, constant], tuple(range(len(shape))))
+    axes = (0, 1)
+    constant = context.constant_layer(f"{node.name}_offset", values, axes)
+    context.layer(node.outputs[0], Add(), [product, constant], axes)
 
 
 HANDLERS = {"Gemm": gemm, "MatMul": matmul}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from codegen.importing.context import Context, Unsupported, substituted
+from codegen.importing.context import Context, Unsupported
 from codegen.importing.folding import (
     Folded,
     Weights,
@@ -17,20 +17,11 @@ from codegen.importing.folding import (
     fuse_activation,
 )
 from codegen.importing.graph import Node
-from codegen.importing.values import (
-    Axes,
-    Expression,
-    Value,
-    X,
-    default_axes,
-    elements,
-    moving_axes,
-    natural_axes,
-)
+from codegen.importing.values import Axes, Value, default_axes, elements, moving_axes, natural_axes
 from codegen.ops.add import Add
 from codegen.ops.base import Activation, Op, Shape
-from codegen.ops.constant import Constant
 from codegen.ops.depthwise import Depthwise
+from codegen.ops.expressions import Expression, X, substituted
 from codegen.ops.mul import Mul
 from codegen.ops.sub import Sub
 
@@ -157,7 +148,7 @@ def _between(
     for number, operand in enumerate(operands):
         own = own_axes(axes, len(output) - len(operand.shape))
         if isinstance(operand, np.ndarray):
-            layers.append(constant_layer(context, f"{node.name}_constant{number}", operand, own))
+            layers.append(context.constant_layer(f"{node.name}_constant{number}", operand, own))
         else:
             layers.append(context.operand(operand, own))
     activation, _, tensor = fuse_activation(context, node.outputs[0], None)
@@ -176,15 +167,6 @@ def common_axes(output: Shape, operands: Sequence[Operand]) -> Axes:
 def own_axes(axes: Axes, missing: int) -> Axes:
     """Axes of the output as axes of an operand that lacks the first ones."""
     return tuple(None if a is None or a < missing else a - missing for a in axes)
-
-
-def constant_layer(context: Context, text: str, values: np.ndarray, axes: Axes) -> str:
-    """Adds a constant in this order of axes; returns its layer."""
-    named = [axis for axis in axes if axis is not None]
-    rest = [axis for axis in range(values.ndim) if axis not in named]
-    shape = tuple(1 if axis is None else values.shape[axis] for axis in axes)
-    ordered = values.transpose(*named, *rest).reshape(shape)
-    return context.network.add(text, Constant(shape=shape), [], {"values": ordered})
 
 
 HANDLERS = {

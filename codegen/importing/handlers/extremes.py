@@ -6,9 +6,10 @@ import dataclasses
 
 from codegen.importing.context import Context, Unsupported
 from codegen.importing.graph import Node
-from codegen.importing.handlers.elementwise import Operand, common_axes, constant_layer, own_axes
-from codegen.importing.values import Expression, Value, elements, house_shape
+from codegen.importing.handlers.elementwise import Operand, common_axes
+from codegen.importing.values import Value, elements, house_shape
 from codegen.ops.concat import Concat
+from codegen.ops.expressions import Expression
 from codegen.ops.max_pool import MaxPool
 
 
@@ -47,8 +48,7 @@ def _largest(context: Context, node: Node, tensors: list[str]) -> Value:
         if isinstance(operand, Value):
             layer = context.arrange(operand, axes)
         else:
-            name = f"{node.name}_constant{number}"
-            layer = constant_layer(context, name, operand, own_axes(axes, 0))
+            layer = context.constant_layer(f"{node.name}_constant{number}", operand, axes)
         layers.append(context.network.pin(context.network.reshaped(layer, (1, 1, count))))
     stack = context.network.add(f"{node.name}_stack", Concat(axis=0), layers)
     op = MaxPool(kernel=(len(layers), 1))

@@ -10,18 +10,10 @@ from codegen.arith import INT8_MAX, INT8_MIN
 from codegen.importing.context import Context, Unsupported
 from codegen.importing.folding import INFINITE
 from codegen.importing.graph import Node
-from codegen.importing.values import (
-    Axes,
-    Expression,
-    Value,
-    X,
-    default_axes,
-    house_shape,
-    natural_axes,
-)
+from codegen.importing.values import Axes, Value, default_axes, house_shape, natural_axes
 from codegen.ops.base import Quantity, Shape
 from codegen.ops.concat import Concat
-from codegen.ops.constant import Constant
+from codegen.ops.expressions import Expression, X
 from codegen.ops.pad import Pad
 from codegen.ops.slice import Slice
 from codegen.ops.windows import Padding
@@ -221,12 +213,7 @@ def _joined(context: Context, node: Node, tensor: str, axes: Axes) -> str:
     constant = context.graph.constants.get(tensor)
     if constant is None:
         return context.operand(context.plain(tensor), axes)
-    shape = house_shape(constant.shape, axes)
-    named = [axis for axis in axes if axis is not None]
-    rest = [axis for axis in range(constant.ndim) if axis not in named]
-    values = constant.transpose(*named, *rest).reshape(shape)
-    name = f"{node.name}_constant"
-    return context.network.add(name, Constant(shape=shape), [], {"values": values})
+    return context.constant_layer(f"{node.name}_constant", constant, axes)
 
 
 def _axes_with(axes: Axes, shape: Shape, axis: int) -> Axes:
@@ -271,9 +258,7 @@ def _numbers(context: Context, node: Node, index: int, name: str) -> list[int] |
 
 
 def _pads(context: Context, node: Node, rank: int) -> tuple[list[int], list[int]]:
-    numbers = _numbers(context, node, 1, "pads")
-    if numbers is None:
-        numbers = node.attribute("paddings") or [0] * (2 * rank)
+    numbers = _numbers(context, node, 1, "pads") or [0] * (2 * rank)
     axes = list(range(rank))
     if context.has_input(node, 3):
         listed = context.required_constant(node, 3, "list of axes").reshape(-1)

@@ -7,20 +7,12 @@ import dataclasses
 from codegen.importing.ceil_pools import COUNTED_PADS
 from codegen.importing.context import Context, Unsupported
 from codegen.importing.graph import Node
-from codegen.importing.values import (
-    Axes,
-    Expression,
-    Value,
-    X,
-    elements,
-    house_shape,
-    image_axes,
-    moving_axes,
-)
+from codegen.importing.values import Axes, Value, elements, house_shape, image_axes, moving_axes
 from codegen.importing.windows import Geometry, conv_geometry, require_image
 from codegen.ops.average_pool import AveragePool
 from codegen.ops.base import Op
 from codegen.ops.dilated_max_pool import DilatedMaxPool
+from codegen.ops.expressions import Expression, X
 from codegen.ops.global_pool import GlobalPool
 from codegen.ops.inner_average_pool import InnerAveragePool
 from codegen.ops.max_pool import MaxPool
@@ -64,15 +56,8 @@ def average_pool(context: Context, node: Node) -> None:
     _slide(context, node, op)
 
 
-def global_average_pool(context: Context, node: Node) -> None:
-    """The mean over height and width."""
-    shape = context.shape(node.inputs[0])
-    require_image(context, node)
-    _reduce(context, node, tuple(range(2, len(shape))), keeps_axes=True)
-
-
-def global_max_pool(context: Context, node: Node) -> None:
-    """The largest over height and width."""
+def global_pool(context: Context, node: Node) -> None:
+    """The mean, or the largest, over height and width."""
     shape = context.shape(node.inputs[0])
     require_image(context, node)
     _reduce(context, node, tuple(range(2, len(shape))), keeps_axes=True)
@@ -149,8 +134,8 @@ def _slide(context: Context, node: Node, op: Op) -> None:
 
 HANDLERS = {
     "AveragePool": average_pool,
-    "GlobalAveragePool": global_average_pool,
-    "GlobalMaxPool": global_max_pool,
+    "GlobalAveragePool": global_pool,
+    "GlobalMaxPool": global_pool,
     "MaxPool": max_pool,
     "ReduceMax": reduce,
     "ReduceMean": reduce,

@@ -6,15 +6,9 @@ import dataclasses
 
 from codegen.importing.context import Context
 from codegen.importing.graph import Node
-from codegen.importing.values import (
-    Axes,
-    Value,
-    X,
-    elements,
-    house_shape,
-    moving_axes,
-)
+from codegen.importing.values import Axes, Value, elements, house_shape, moving_axes
 from codegen.ops.base import Shape
+from codegen.ops.expressions import X
 
 
 def reshape(context: Context, node: Node) -> None:
