@@ -11,14 +11,20 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from codegen.calibration.bias_correction import correct_biases
 from codegen.calibration.equalise import equalise
-from codegen.calibration.observers import OBSERVERS, find_observer
-from codegen.calibration.ranges import Activations, still_layers, with_left_shifts, with_ranges
+from codegen.calibration.observers import OBSERVERS, Range, find_observer
+from codegen.calibration.ranges import (
+    Activations,
+    observed_ranges,
+    still_layers,
+    with_left_shifts,
+    with_observed,
+)
 from codegen.calibration.signal_to_noise import SNR_LIMIT_DB
 from codegen.errors import HvError
 from codegen.gates import check_network
@@ -88,12 +94,15 @@ class Report:
         candidates: everything that was tried, in order.
         outputs: SNR in dB of each output of the chosen one on all samples.
         still: inputs and layers that are one number on all samples, so that their range is a guess.
+        is_split: whether `unseen_db` is of samples that the ranges had not seen: of fewer than
+            LEAST_TO_SPLIT every way has seen all.
     """
 
     chosen: str
     candidates: tuple[Candidate, ...]
     outputs: Mapping[str, float]
-    still: tuple[str, ...] = ()
+    still: tuple[str, ...]
+    is_split: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +234,7 @@ def calibrate(
             candidates=tuple(candidates),
             outputs=best.outputs,
             still=still_layers(found, bench.target),
+            is_split=bench.is_split,
         ),
     )
 
@@ -263,6 +273,17 @@ class _Bench:
     net: FloatNet
     samples: Samples
     outputs: tuple[str, ...]
+    observed: dict[tuple[object, ...], dict[str, Range]] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many samples there are."""
+        return len(self.target[self.outputs[0]])
+
+    @property
+    def is_split(self) -> bool:
+        """Whether there are enough samples to measure a way on those that it has not seen."""
+        return self.count >= LEAST_TO_SPLIT
 
     @functools.cached_property
     def target(self) -> Activations:
@@ -277,13 +298,20 @@ class _Bench:
         """The network as a way makes it from part of the samples."""
         net, real = self.evened if way.equalise else (self.net, self.target)
         seen = {name: values[part] for name, values in real.items()}
-        ranged = with_ranges(net, seen, way.observer, room=way.room)
+        ranged = with_observed(net, seen, self._ranges(way, net, seen, part), room=way.room)
         if not way.bias_correction:
             return ranged
         quantised = quantise(ranged)
         check_network(quantised)
         inputs = {name: values[part] for name, values in self.samples.inputs(quantised).items()}
         return with_left_shifts(correct_biases(ranged, seen, inputs))
+
+    def _ranges(self, way: _Way, net: FloatNet, seen: Activations, part: slice) -> dict[str, Range]:
+        """Observed once, for the ways with room and with corrected biases, too."""
+        key = (way.observer, way.equalise, part.indices(self.count))
+        if key not in self.observed:
+            self.observed[key] = observed_ranges(net, seen, way.observer)
+        return self.observed[key]
 
     def measure(self, way: _Way) -> _Measured:
         """Each half of the samples with what the other half says, and all with what all say.
@@ -294,11 +322,10 @@ class _Bench:
         unknown = [name for name in self.outputs if name not in self.target]
         if unknown:
             raise HvError(f"no such output: {', '.join(unknown)}")
-        count = len(self.target[self.outputs[0]])
         seen = self._noise(self.made(way, slice(None)), slice(None))
-        if count < LEAST_TO_SPLIT:
+        if not self.is_split:
             return _Measured(way=way, noise=seen, seen=seen)
-        noise = {name: np.zeros(count) for name in self.outputs}
+        noise = {name: np.zeros(self.count) for name in self.outputs}
         even, odd = slice(0, None, 2), slice(1, None, 2)
         for learnt, shown in ((even, odd), (odd, even)):
             for name, found in self._noise(self.made(way, learnt), shown).items():

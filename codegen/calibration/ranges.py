@@ -37,7 +37,13 @@ def with_ranges(
         HvError: unknown observer, a layer without activations.
         GateBreach: every layer whose activations give no range.
     """
-    ranges = observed_ranges(net, activations, observer)
+    return with_observed(net, activations, observed_ranges(net, activations, observer), room=room)
+
+
+def with_observed(
+    net: FloatNet, activations: Activations, ranges: Mapping[str, Range], *, room: bool = False
+) -> FloatNet:
+    """`with_ranges` where the ranges were observed on these activations already."""
     if room:
         intervals = {layer.name: _interval(layer.op) for layer in net.arch.layers}
         ranges = {
@@ -47,9 +53,7 @@ def with_ranges(
     return with_left_shifts(dataclasses.replace(net, ranges=ranges))
 
 
-def observed_ranges(
-    net: FloatNet, activations: Activations, observer: str
-) -> dict[str, tuple[float, float]]:
+def observed_ranges(net: FloatNet, activations: Activations, observer: str) -> dict[str, Range]:
     """Ranges by name of the inputs given and the layers that ask for one, and of no others.
 
     What is 0 everywhere, on all samples, gets a range as wide as what it is made of: nothing was
@@ -67,7 +71,7 @@ def observed_ranges(
     )
     intervals: dict[str, Interval] = dict.fromkeys(activations, (None, None))
     intervals |= {layer.name: _interval(layer.op) for layer in net.arch.layers}
-    ranges: dict[str, tuple[float, float]] = {}
+    ranges: dict[str, Range] = {}
     faults = []
     for name in asking:
         where = f"layer {name}" if name in names else f"input {name}"

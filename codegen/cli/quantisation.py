@@ -131,10 +131,8 @@ def _compared(report: Report) -> str:
     if plain.name == report.chosen:
         return f": none of the other {tried - 1} ways tried is clearly better"
     chosen = next(each for each in report.candidates if each.name == report.chosen)
-    return (
-        f", of {tried} ways tried: {_result(chosen)} on samples its ranges had not seen; "
-        f"{plain.name} {_result(plain)}"
-    )
+    samples = "samples its ranges had not seen" if report.is_split else "these few samples"
+    return f", of {tried} ways tried: {_result(chosen)} on {samples}; {plain.name} {_result(plain)}"
 
 
 def _result(candidate: Candidate) -> str:

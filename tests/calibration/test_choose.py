@@ -106,7 +106,9 @@ def _few_numbers(few: int, many: int) -> tuple[FloatNet, Samples, Samples]:
 def test_ways_are_measured_on_what_they_have_not_seen() -> None:
     """A range from few values is too narrow for the others: only the halves can show it."""
     net, shown, _ = _few_numbers(24, 8)
-    plain = calibrate(net, shown, PLAIN, ["head"]).report.candidates[0]
+    report = calibrate(net, shown, PLAIN, ["head"]).report
+    plain = report.candidates[0]
+    assert report.is_split
     assert plain.snr_db is not None
     assert plain.unseen_db is not None
     assert plain.unseen_db < plain.snr_db
@@ -114,7 +116,9 @@ def test_ways_are_measured_on_what_they_have_not_seen() -> None:
 
 def test_few_samples_are_not_split() -> None:
     net, shown, _ = _few_numbers(LEAST_TO_SPLIT - 1, 8)
-    for each in calibrate(net, shown, Options(), ["head"]).report.candidates:
+    report = calibrate(net, shown, Options(), ["head"]).report
+    assert not report.is_split
+    for each in report.candidates:
         assert each.unseen_db == each.snr_db
 
 

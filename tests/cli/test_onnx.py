@@ -11,28 +11,15 @@ import onnx
 import pytest
 from PIL import Image
 
-from codegen.cli.onnx_model import load_model
-from codegen.cli.subject import Subject, SubjectOrder
+from codegen.cli.subject import Subject
 from tests.cli.conftest import Answer, Run, Words
 from tests.cli.onnx_files import picture_model, qdq_model, random, samples, saved, vector_model
+from tests.importing.zoo.figures import default_order
 
 
 def subject_of(words: Words) -> Subject:
     """What the verbs work on, loaded beside them."""
-    return load_model(
-        SubjectOrder(
-            user=None,
-            onnx=words[1],
-            calibration=words[3],
-            observer="auto",
-            equalise=True,
-            bias_correction=True,
-            pixels="unit",
-            input_shapes=(),
-            name=None,
-            store=Path("store"),
-        )
-    )
+    return default_order(Path(words[1]), Path(words[3])).load()
 
 
 def good(answer: Answer) -> Answer:

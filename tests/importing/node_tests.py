@@ -106,7 +106,11 @@ def prepare(case: Case, folder: Path) -> Prepared:
     path = folder / f"{case.name}.onnx"
     path.write_bytes(case.model.SerializeToString())
     imported = import_graph(read_model(path))
-    samples = _samples(imported, case.feeds)
+    return prepare_imported(case, imported, _samples(imported, case.feeds))
+
+
+def prepare_imported(case: Case, imported: ImportedNet, samples: Arrays) -> Prepared:
+    """The same of what was imported already, on these samples by the model's input names."""
     inputs = {t.name: t.to_house(samples[t.model_name]) for t in imported.inputs}
     float_net = with_ranges(imported.net, run_real(imported.net, inputs), "minmax")
     net = quantise(float_net)

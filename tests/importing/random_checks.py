@@ -10,18 +10,15 @@ import onnx
 import torch
 
 from codegen import reference
-from codegen.calibration.ranges import with_ranges
 from codegen.calibration.signal_to_noise import snr_by_output, snr_db
 from codegen.errors import GateBreach, HvError
-from codegen.gates import check_network
 from codegen.importing.importer import ImportedNet, Tensor, import_graph
 from codegen.importing.reading import read_model
 from codegen.nets import FloatNet, QuantNet
 from codegen.ops.base import for_every_sample
 from codegen.plan import plan_memory
-from codegen.quantise import quantise
 from tests.importing.node_checks import check_layers
-from tests.importing.node_tests import Case, Prepared, run_real
+from tests.importing.node_tests import Case, Prepared, prepare_imported, run_real
 from tests.importing.random_graphs import RandomModel, session_of
 from tests.ops.harness import assert_same
 
@@ -43,22 +40,10 @@ def prepare(name: str, model: RandomModel, folder: Path, *, seed: int) -> Prepar
     path = folder / f"{name}.onnx"
     path.write_bytes(model.proto.SerializeToString())
     imported = import_graph(read_model(path))
-    samples = flat(imported, model.samples(SAMPLES, seed))
-    inputs = {t.name: t.to_house(samples[t.model_name]) for t in imported.inputs}
-    float_net = with_ranges(imported.net, run_real(imported.net, inputs), "minmax")
-    net = quantise(float_net)
-    check_network(net)
-    plan_memory(net)
-    integers = {key: net.input_quantities[key].integers(x) for key, x in inputs.items()}
-    return Prepared(
-        case=Case(name=name, model=model.proto, feeds={}, expected={}),
-        imported=imported,
-        float_net=float_net,
-        net=net,
-        samples=samples,
-        integers=integers,
-        outputs=reference.run(net, integers),
-    )
+    case = Case(name=name, model=model.proto, feeds={}, expected={})
+    ready = prepare_imported(case, imported, flat(imported, model.samples(SAMPLES, seed)))
+    plan_memory(ready.net)
+    return ready
 
 
 def flat(imported: ImportedNet, samples: Arrays) -> dict[str, np.ndarray]:

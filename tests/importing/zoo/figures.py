@@ -108,19 +108,23 @@ def load(model: Path, calibration: np.ndarray | None, scratch: Path) -> Subject:
     if calibration is not None:
         file = scratch / "calibration.npy"
         np.save(file, calibration)
-    order = SubjectOrder(
+    return default_order(model, file).load()
+
+
+def default_order(model: Path, calibration: Path | None) -> SubjectOrder:
+    """What the command line asks for where only these two are given."""
+    return SubjectOrder(
         user=None,
         onnx=model,
-        calibration=file,
+        calibration=calibration,
         observer="auto",
         equalise=True,
         bias_correction=True,
         pixels="unit",
         input_shapes=(),
         name=None,
-        store=scratch,
+        store=Path("store"),
     )
-    return order.load()
 
 
 def model_of(subject: Subject) -> Model:
