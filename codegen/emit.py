@@ -24,6 +24,7 @@ from codegen.ops.mac import MacOp
 from codegen.packing import packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.resources import resource
+from codegen.schedule import schedule
 from codegen.targets import Target
 
 RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_crc.h", "hv_types.h")
@@ -56,8 +57,9 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
     """
     check_user_name(user)
     check_network(net)
-    program = lower(net, plan_memory(net), target)
-    tensors = net.tensors()
+    scheduled = schedule(net, target)
+    program = lower(scheduled, plan_memory(scheduled), target)
+    tensors = scheduled.stored()
     payload = layout.pack(program.person, program.abi[: layout.ABI_BYTES], tensors)
     vectors = _known_answers(net)
     bundle_bytes = _bundle(program, payload, vectors)
@@ -99,11 +101,12 @@ def emit_network(
         GateBreach: an accumulator is not proved, or a buffer does not fit.
     """
     check_network(net)
-    program = lower(net, plan_memory(net), target)
+    scheduled = schedule(net, target)
+    program = lower(scheduled, plan_memory(scheduled), target)
     sources = (f"{program.prefix}.c", *RUNTIME_SOURCES)
     texts = {
         f"{program.prefix}.h": render.render_network_header(program, notes),
-        f"{program.prefix}.c": render.render_kernel(program, net.tensors()),
+        f"{program.prefix}.c": render.render_kernel(program, scheduled.stored()),
         "hv_model.h": render.render_model(program),
         "hv_vectors.h": render.render_vectors(program, _known_answers(net)),
         "CMakeLists.txt": render.render_cmake(program, sources),

@@ -15,8 +15,9 @@ import numpy as np
 
 from codegen.arith import CONTRACT_VERSION
 from codegen.errors import HvError
-from codegen.nets import QuantNet
+from codegen.kernels.portable import PORTABLE
 from codegen.ops.base import TensorSpec
+from codegen.schedule import ScheduledNet
 
 ABI_BYTES = 16  # leading bytes of the ABI hash that a person's struct carries
 STRUCT_ALIGNMENT_BYTES = 16
@@ -46,14 +47,14 @@ class Layout:
     size_bytes: int
 
 
-def person_layout(net: QuantNet) -> Layout:
+def person_layout(scheduled: ScheduledNet) -> Layout:
     """The struct of a person's own tensors."""
-    return _layout(net, ABI_BYTES, personal=True)
+    return _layout(scheduled, ABI_BYTES, personal=True)
 
 
-def shared_layout(net: QuantNet) -> Layout:
+def shared_layout(scheduled: ScheduledNet) -> Layout:
     """The struct of the tensors that everybody shares; may have no members."""
-    return _layout(net, 0, personal=False)
+    return _layout(scheduled, 0, personal=False)
 
 
 def pack(layout: Layout, header: bytes, tensors: Mapping[str, np.ndarray]) -> bytes:
@@ -85,13 +86,14 @@ def unpack(layout: Layout, payload: bytes) -> tuple[bytes, dict[str, np.ndarray]
     return payload[: layout.header_bytes], tensors
 
 
-def abi_hash(net: QuantNet) -> bytes:
+def abi_hash(scheduled: ScheduledNet) -> bytes:
     """SHA-256 of all that a person's tensors depend on: 32 bytes.
 
     That is the contract's version, the architecture, every constant of the kernel, the shared
-    tensors, and the layout of the person's struct. Equal hash: the weights fit the kernel.
+    tensors, the layout of the person's struct and how each kernel reads it. Equal hash: the weights
+    fit the kernel.
     """
-    shared = {m.tensor for m in shared_layout(net).members}
+    net = scheduled.net
     facts = {
         "contract": CONTRACT_VERSION,
         "architecture": net.arch.to_json(),
@@ -100,19 +102,26 @@ def abi_hash(net: QuantNet) -> bytes:
         "shared": {
             name: hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
             for name, values in net.tensors().items()
-            if name in shared
+            if not net.arch.is_personal(name)
         },
-        "person": [[m.tensor, m.offset_bytes] for m in person_layout(net).members],
+        "person": [[m.tensor, m.offset_bytes] for m in person_layout(scheduled).members],
     }
+    own = {
+        layer.name: scheduled.kernel(layer).describe()
+        for layer in net.layers
+        if scheduled.kernel(layer) != PORTABLE and net.arch.is_personal_layer(layer.name)
+    }
+    if own:
+        facts["kernels"] = own
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()
 
 
-def _layout(net: QuantNet, header_bytes: int, *, personal: bool) -> Layout:
+def _layout(scheduled: ScheduledNet, header_bytes: int, *, personal: bool) -> Layout:
     chosen = [
         (name, spec)
-        for name, spec in net.arch.tensor_specs().items()
-        if net.arch.is_personal(name) == personal
+        for name, spec in scheduled.stored_specs().items()
+        if scheduled.is_personal(name) == personal
     ]
     chosen.sort(key=lambda item: item[1].dtype != "int32")  # stable: int32 first
     members, offset = [], header_bytes

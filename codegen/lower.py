@@ -12,6 +12,7 @@ from codegen.ops.base import KernelContext, Quantity, QuantLayer, Shape, element
 from codegen.ops.mac import MacOp
 from codegen.packing import member_offsets, packed_bytes
 from codegen.plan import ALIGNMENT_BYTES, MemoryPlan
+from codegen.schedule import ScheduledNet
 from codegen.targets import Target
 
 RESULT_BYTES = 12  # hv_result_t: score, norm_squared, accepted
@@ -34,7 +35,10 @@ class Step:
         shape: shape of its output.
         dtype: element type of its output.
         macs: multiply-accumulates.
-        context: what its kernel's template sees.
+        context: what its kernel's templates see.
+        kernel: what computes it, in words.
+        template: its kernel's C.
+        assembly: its kernel's assembly, or None.
     """
 
     index: int
@@ -50,6 +54,9 @@ class Step:
     dtype: str
     macs: int
     context: KernelContext
+    kernel: str
+    template: str
+    assembly: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +122,9 @@ class Program:
     output_bytes: int  # what the caller gets
 
 
-def lower(net: QuantNet, plan: MemoryPlan, target: Target) -> Program:
+def lower(scheduled: ScheduledNet, plan: MemoryPlan, target: Target) -> Program:
     """Computes names, offsets, calls and kernel contexts."""
+    net = scheduled.net
     prefix = net.arch.prefix
     upper = prefix.upper()
     outputs = _output_ports(net)
@@ -125,22 +133,22 @@ def lower(net: QuantNet, plan: MemoryPlan, target: Target) -> Program:
         target=target,
         prefix=prefix,
         upper=upper,
-        abi=abi_hash(net),
-        steps=tuple(_step(net, plan, index, layer) for index, layer in enumerate(net.layers)),
+        abi=abi_hash(scheduled),
+        steps=tuple(_step(scheduled, plan, index, layer) for index, layer in enumerate(net.layers)),
         scratch=tuple(
             ScratchArea(
                 offset_name=_scratch_name(upper, layer.name),
                 offset_bytes=plan.scratch_offset(layer.name),
-                size_bytes=layer.op.scratch_bytes(layer.input_shapes),
+                size_bytes=scheduled.scratch_bytes(layer),
                 layer=layer.name,
             )
             for layer in net.layers
-            if layer.op.scratch_bytes(layer.input_shapes)
+            if scheduled.scratch_bytes(layer)
         ),
         plan=plan,
         alignment_bytes=ALIGNMENT_BYTES,
-        person=person_layout(net),
-        shared=shared_layout(net),
+        person=person_layout(scheduled),
+        shared=shared_layout(scheduled),
         macs=net.arch.macs(),
         inputs=_input_ports(net),
         outputs=outputs,
@@ -191,17 +199,18 @@ def _output_bytes(layer: QuantLayer) -> int:
     return math.prod(layer.output_shape) * element_bytes(layer.op.output_dtype)
 
 
-def _step(net: QuantNet, plan: MemoryPlan, index: int, layer: QuantLayer) -> Step:
+def _step(scheduled: ScheduledNet, plan: MemoryPlan, index: int, layer: QuantLayer) -> Step:
+    net, kernel = scheduled.net, scheduled.kernel(layer)
     prefix = net.arch.prefix
     function = f"{prefix}_{layer.name}"
-    context = layer.op.kernel_context(layer, function)
+    context = kernel.context(layer, function)
     return Step(
         index=index,
         name=layer.name,
         kind=layer.op.kind,
         inputs=layer.inputs,
         function=None if layer.op.is_alias else function,
-        arguments=() if layer.op.is_alias else _arguments(net, layer),
+        arguments=() if layer.op.is_alias else _arguments(scheduled, layer),
         offset_name=_offset_name(prefix.upper(), layer.name),
         offset_bytes=plan.offset(layer.name),
         size_bytes=_output_bytes(layer),
@@ -209,18 +218,23 @@ def _step(net: QuantNet, plan: MemoryPlan, index: int, layer: QuantLayer) -> Ste
         dtype=layer.op.output_dtype,
         macs=layer.op.macs(layer.input_shapes),
         context=dataclasses.replace(context, note=_note(net, layer)),
+        kernel=kernel.describe(),
+        template=kernel.template(layer),
+        assembly=kernel.assembly(layer),
     )
 
 
-def _arguments(net: QuantNet, layer: QuantLayer) -> tuple[str, ...]:
+def _arguments(scheduled: ScheduledNet, layer: QuantLayer) -> tuple[str, ...]:
     """Inputs, output, scratch, tensors: the order every kernel's parameters have."""
+    net, kernel = scheduled.net, scheduled.kernel(layer)
     prefix = net.arch.prefix
     arguments = [_pointer(net, name) for name in layer.inputs]
     arguments.append(_pointer(net, layer.name))
-    if layer.op.scratch_bytes(layer.input_shapes):
-        arguments.append(f"hv_at_int16(arena, {_scratch_name(prefix.upper(), layer.name)})")
-    for tensor in layer.tensors:
-        personal = net.arch.is_personal(f"{layer.name}.{tensor}")
+    if kernel.scratch_bytes(layer):
+        view = f"hv_at_{kernel.scratch_view}"
+        arguments.append(f"{view}(arena, {_scratch_name(prefix.upper(), layer.name)})")
+    for tensor in kernel.stored_specs(layer):
+        personal = scheduled.is_personal(f"{layer.name}.{tensor}")
         owner = "person->" if personal else f"{prefix}_shared."
         arguments.append(f"{owner}{layer.name}_{tensor}")
     return tuple(arguments)
@@ -241,7 +255,7 @@ def _note(net: QuantNet, layer: QuantLayer) -> str:
     given = "image" if net.arch.is_verifier else "input"
     if not isinstance(layer.op, MacOp):
         return f"No intermediate value can leave its type, whatever the {given}."
-    if any(net.arch.is_personal(f"{layer.name}.{name}") for name in layer.tensors):
+    if net.arch.is_personal_layer(layer.name):
         return "|acc| < 2^31 for every image: proved for each person when the weights are emitted."
     bound = int(layer.op.accumulator_bounds(layer).max())
     return f"|acc| <= {bound} for every {given}, from these weights."

@@ -192,6 +192,12 @@ class Architecture:
             return op.is_decision
         return any(fnmatchcase(tensor, pattern) for pattern in self.personal)
 
+    def is_personal_layer(self, layer: str) -> bool:
+        """Whether a layer's tensors belong to a person: all of them do, or none."""
+        entry = next(entry for entry in self.layers if entry.name == layer)
+        names = entry.op.tensor_specs(self.input_shapes(entry))
+        return any(self.is_personal(f"{layer}.{name}") for name in names)
+
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""
         return sum(layer.op.macs(self.input_shapes(layer)) for layer in self.layers)

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from codegen.errors import GateBreach, HvError
-from codegen.nets import QuantNet
 from codegen.ops.base import element_bytes
+from codegen.schedule import ScheduledNet
 
 ALIGNMENT_BYTES = 16  # every offset: room for any vector load of any target
 SCRATCH = ".scratch"  # suffix of a layer's working memory; no layer name can contain it
@@ -53,13 +53,13 @@ class MemoryPlan:
         return next(buffer for buffer in self.buffers if buffer.name == name)
 
 
-def plan_memory(net: QuantNet) -> MemoryPlan:
+def plan_memory(scheduled: ScheduledNet) -> MemoryPlan:
     """Places buffers greedily, largest first, each at the lowest offset that is free.
 
     The network's inputs are the caller's and not in the arena. What a layer reads stays alive
     while it runs.
     """
-    lifetimes, buffer_of = _lifetimes(net)
+    lifetimes, buffer_of = _lifetimes(scheduled)
     placed: list[Buffer] = []
     for buffer in sorted(lifetimes, key=lambda b: (-b.size_bytes, b.first, b.name)):
         placed.append(_place(buffer, [other for other in placed if other.lives_with(buffer)]))
@@ -91,7 +91,8 @@ def aligned(size_bytes: int) -> int:
     return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def _lifetimes(net: QuantNet) -> tuple[list[Buffer], dict[str, str]]:
+def _lifetimes(scheduled: ScheduledNet) -> tuple[list[Buffer], dict[str, str]]:
+    net = scheduled.net
     buffer_of: dict[str, str] = {}
     for layer in net.layers:
         buffer_of[layer.name] = buffer_of[layer.inputs[0]] if layer.op.is_alias else layer.name
@@ -110,7 +111,7 @@ def _lifetimes(net: QuantNet) -> tuple[list[Buffer], dict[str, str]]:
             buffers.append(
                 Buffer(name=layer.name, size_bytes=size, first=step, last=last[layer.name])
             )
-        scratch = layer.op.scratch_bytes(layer.input_shapes)
+        scratch = scheduled.scratch_bytes(layer)
         if scratch:
             name = layer.name + SCRATCH
             buffers.append(Buffer(name=name, size_bytes=scratch, first=step, last=step))

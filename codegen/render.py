@@ -69,7 +69,7 @@ def render_network_header(program: Program, notes: Mapping[str, str]) -> str:
 def render_kernel(program: Program, tensors: Mapping[str, np.ndarray]) -> str:
     """`hv_<arch>.c`; of `tensors` only the shared ones are used."""
     kernels = "\n".join(
-        _render(f"kernels/{step.kind}.c.j2", **_fields(step.context)) for step in program.steps
+        _render(f"kernels/{step.template}.c.j2", **_fields(step.context)) for step in program.steps
     )
     return _render(
         "model/kernel.c.j2",

@@ -50,6 +50,15 @@ def _cortex_m(
     )
 
 
+HOST = Target(
+    name="host",
+    summary="this machine: plain C that its compiler vectorises",
+    gcc_flags=(),
+    zig_flags=(),
+    features=frozenset(),
+    board=None,
+)
+
 TARGETS: tuple[Target, ...] = (
     _cortex_m("cortex-m0", "ARMv6-M, 32-bit multiply, no long multiply", "microbit"),
     _cortex_m("cortex-m3", "ARMv7-M, long multiply", "mps2-an385"),
@@ -66,6 +75,7 @@ TARGETS: tuple[Target, ...] = (
     _cortex_m(
         "cortex-m33", "ARMv8-M, DSP, FPU", "mps2-an505", fpu="fpv5-sp-d16", features=("dsp",)
     ),
+    HOST,
 )
 
 

@@ -14,7 +14,8 @@ from codegen.errors import HvError
 from codegen.gates import check_network
 from codegen.nets import QuantNet
 from codegen.quantise import quantise
-from codegen.targets import find_target
+from codegen.schedule import schedule
+from codegen.targets import HOST
 from host_tools.simulator import Simulator
 from hypernet.backbone import shrink_chips
 from hypernet.checkpoint import Checkpoint
@@ -47,8 +48,8 @@ def c_scores(
         return net
 
     first = network(0)
-    write_emission(emit(first, "anybody", find_target("cortex-m4")), folder)
-    abi = layout.abi_hash(first)
+    write_emission(emit(first, "anybody", HOST), folder)
+    abi = layout.abi_hash(schedule(first, HOST))
 
     def score(enrolled: Rows, streamed: Rows) -> np.ndarray:
         scores = np.empty(len(enrolled))
@@ -66,6 +67,8 @@ def c_scores(
 
 
 def _person(net: QuantNet, abi: bytes) -> bytes:
-    if layout.abi_hash(net) != abi:
+    scheduled = schedule(net, HOST)
+    if layout.abi_hash(scheduled) != abi:
         raise HvError("two people's networks need different kernels: a constant is not shared")
-    return layout.pack(layout.person_layout(net), abi[: layout.ABI_BYTES], net.tensors())
+    own = layout.person_layout(scheduled)
+    return layout.pack(own, abi[: layout.ABI_BYTES], scheduled.stored())

@@ -45,7 +45,7 @@ def command(
     from codegen.cli import pipeline
     from codegen.cli.answers import answers
     from codegen.cli.batches import read_batch
-    from codegen.targets import find_target
+    from codegen.targets import HOST
     from host_tools.compare import compare as compare_traces
     from host_tools.compare import require_equal
     from host_tools.simulator import Simulator
@@ -57,7 +57,7 @@ def command(
     net = entry.quant_net
     batch = read_batch(entry, files, folder, samples, aligned=aligned)
     rows = batch.rows(net.arch)
-    with pipeline.emitted(entry, find_target("cortex-m4")) as emitted:
+    with pipeline.emitted(entry, HOST) as emitted:
         simulator = Simulator(emitted, toolchain=choose(Purpose.HOST, compiler))
         if compare:
             import torch  # noqa: F401 - loaded before the clock starts

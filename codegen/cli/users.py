@@ -41,19 +41,21 @@ def list_(store: Path, as_json: bool) -> None:
 def show(user: str, store: Path, as_json: bool) -> None:
     """Show how a user was enrolled."""
     from codegen.layout import abi_hash, person_layout
+    from codegen.schedule import portable
     from codegen.store import load_user
 
     entry = load_user(store, user)
     net = entry.quant_net
+    scheduled = portable(net)
     data: dict[str, Any] = {
         "user": user,
         "architecture": net.arch.name,
         "parameters": net.arch.parameters(),
         "macs": net.arch.macs(),
         "personal": list(net.arch.personal),
-        "person_bytes": person_layout(net).size_bytes,
+        "person_bytes": person_layout(scheduled).size_bytes,
         "threshold": entry.float_net.threshold,
-        "abi": abi_hash(net).hex(),
+        "abi": abi_hash(scheduled).hex(),
         **entry.facts,
     }
     rows = [(key, value) for key, value in data.items() if not isinstance(value, dict)]

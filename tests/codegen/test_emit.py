@@ -20,6 +20,7 @@ from codegen.emit import Emission, emit, vector_image, write_emission
 from codegen.errors import GateBreach, HvError
 from codegen.layout import person_layout, unpack
 from codegen.nets import QuantNet
+from codegen.schedule import portable
 from codegen.targets import TARGETS, find_target
 from host_tools.manifest import check_files, load_manifest
 from tests.networks import conv_head, depthwise_all, with_constants, with_tensor
@@ -106,7 +107,7 @@ def test_header_and_bundle_hold_the_same_numbers(make: Callable[[int], QuantNet]
     bundle = read_bundle(emission.files["anna.hvb"])
     assert bundle.abi == emission.program.abi
     assert [record.tag for record in bundle.records] == [TAG_PERSON, TAG_TENSORS, TAG_ANSWER]
-    header, tensors = unpack(person_layout(net), bundle.payload(TAG_TENSORS))
+    header, tensors = unpack(person_layout(portable(net)), bundle.payload(TAG_TENSORS))
     assert header == bundle.abi[:16]
     text = emission.files["hv_person.h"].decode()
     for name, values in tensors.items():

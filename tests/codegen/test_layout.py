@@ -14,6 +14,7 @@ from codegen.layout import Layout, abi_hash, pack, person_layout, shared_layout,
 from codegen.nets import Architecture, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
+from codegen.schedule import portable
 from tests.architectures import CONV_HEAD
 from tests.networks import conv_head, depthwise_all, float_net, with_constants, with_tensor
 
@@ -22,7 +23,7 @@ NETS = [conv_head(), depthwise_all()]
 
 @pytest.mark.parametrize("net", NETS, ids=lambda net: net.arch.name)
 def test_every_tensor_has_one_place(net: QuantNet) -> None:
-    layouts = (person_layout(net), shared_layout(net))
+    layouts = (person_layout(portable(net)), shared_layout(portable(net)))
     placed = [member.tensor for layout in layouts for member in layout.members]
     assert sorted(placed) == sorted(net.arch.tensor_specs())
     for layout in layouts:
@@ -40,7 +41,7 @@ def test_every_tensor_has_one_place(net: QuantNet) -> None:
 def test_round_trip_of_any_values(seed: int) -> None:
     generator = np.random.default_rng(seed)
     for net in NETS:
-        layout = person_layout(net)
+        layout = person_layout(portable(net))
         tensors = {
             member.tensor: generator.integers(
                 np.iinfo(member.spec.dtype).min,
@@ -78,20 +79,20 @@ def test_wrong_sizes_are_refused() -> None:
 
 
 def test_abi_is_the_same_for_all_persons() -> None:
-    assert abi_hash(conv_head(2)) == abi_hash(conv_head(3))
-    assert abi_hash(depthwise_all(2)) == abi_hash(depthwise_all(3))
+    assert abi_hash(portable(conv_head(2))) == abi_hash(portable(conv_head(3)))
+    assert abi_hash(portable(depthwise_all(2))) == abi_hash(portable(depthwise_all(3)))
     threshold = float_net(Architecture.from_json(CONV_HEAD), threshold=0.5)
-    assert abi_hash(quantise(threshold)) == abi_hash(conv_head())
+    assert abi_hash(portable(quantise(threshold))) == abi_hash(portable(conv_head()))
 
 
 def test_abi_differs_when_any_shared_integer_does() -> None:
     net = conv_head()
-    hashes = {abi_hash(net)}
-    shared = [member.tensor for member in shared_layout(net).members]
+    hashes = {abi_hash(portable(net))}
+    shared = [member.tensor for member in shared_layout(portable(net)).members]
     for name in shared:
         values = net.tensors()[name].copy()
         values.reshape(-1)[-1] ^= 1
-        hashes.add(abi_hash(with_tensor(net, name, values)))
+        hashes.add(abi_hash(portable(with_tensor(net, name, values))))
     assert len(hashes) == 1 + len(shared)
 
 
@@ -109,7 +110,7 @@ def test_abi_differs_when_any_constant_does(make: object) -> None:
         )
         for i in range(len(net.layers))
     ]
-    hashes = {abi_hash(net), *(abi_hash(other) for other in changed)}
+    hashes = {abi_hash(portable(net)), *(abi_hash(portable(other)) for other in changed)}
     assert len(hashes) == 1 + len(changed)
 
 
@@ -117,7 +118,8 @@ def test_abi_differs_when_the_architecture_does() -> None:
     other = {**CONV_HEAD, "name": "conv-tail"}
     renamed = quantise(float_net(Architecture.from_json(other)))
     everything = quantise(float_net(Architecture.from_json({**CONV_HEAD, "personal": ["*"]})))
-    assert len({abi_hash(conv_head()), abi_hash(renamed), abi_hash(everything)}) == 3
+    nets = (conv_head(), renamed, everything)
+    assert len({abi_hash(portable(net)) for net in nets}) == 3
 
 
 def _next_zero_point(net: QuantNet, index: int) -> QuantLayer:
@@ -127,7 +129,7 @@ def _next_zero_point(net: QuantNet, index: int) -> QuantLayer:
 
 
 def _threshold_only() -> Layout:
-    layout = person_layout(conv_head())
+    layout = person_layout(portable(conv_head()))
     members = tuple(m for m in layout.members if m.tensor == "decision.threshold")
     member = dataclasses.replace(members[0], offset_bytes=16)
     return Layout(header_bytes=16, members=(member,), padding_bytes=12, size_bytes=32)

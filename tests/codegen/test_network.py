@@ -18,6 +18,7 @@ from codegen.nets import Architecture, QuantNet, float_forward
 from codegen.packing import pack_inputs, packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.quantise import quantise
+from codegen.schedule import portable
 from codegen.targets import find_target
 from host_tools.boards import load_board
 from host_tools.build import FirmwareOrder, build_firmware
@@ -121,7 +122,7 @@ def test_packed_rows_are_the_struct() -> None:
 
 def test_outputs_live_to_the_end() -> None:
     net = two_inputs()
-    plan = plan_memory(net)
+    plan = plan_memory(portable(net))
     alive = {b.name: b.last for b in plan.buffers}
     for name in net.arch.outputs:
         assert alive[plan.buffer_of[name]] == len(net.layers)

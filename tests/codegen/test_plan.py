@@ -14,6 +14,7 @@ from codegen.errors import GateBreach
 from codegen.lower import lower
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.plan import ALIGNMENT_BYTES, MemoryPlan, check_plan, plan_memory
+from codegen.schedule import portable
 from codegen.targets import find_target
 from tests.architectures import IMAGE_SCALE
 from tests.networks import conv_head, depthwise_all, quant_net
@@ -89,7 +90,7 @@ def _image_layer(op: str, one: str, two: str) -> Json:
 def test_what_is_read_is_what_was_written(arch: Architecture) -> None:
     """Runs the plan on bytes tagged with their writer; knows nothing of lifetimes."""
     net = quant_net(arch)
-    plan = plan_memory(net)
+    plan = plan_memory(portable(net))
     check_plan(plan)
     _simulate(net, plan)
 
@@ -97,7 +98,7 @@ def test_what_is_read_is_what_was_written(arch: Architecture) -> None:
 def _simulate(net: QuantNet, plan: MemoryPlan) -> None:
     owner = np.full(plan.arena_bytes, -1)
     written: dict[str, int] = {}
-    for step in lower(net, plan, find_target("cortex-m4")).steps:
+    for step in lower(portable(net), plan, find_target("cortex-m4")).steps:
         layer = net.layers[step.index]
         for name in layer.inputs:
             if name != IMAGE:
@@ -130,7 +131,7 @@ def _simulate(net: QuantNet, plan: MemoryPlan) -> None:
 @settings(max_examples=60)
 @given(graphs(), st.integers(0, 1000))
 def test_a_planted_overlap_is_caught(arch: Architecture, choice: int) -> None:
-    plan = plan_memory(quant_net(arch))
+    plan = plan_memory(portable(quant_net(arch)))
     pairs = [
         (i, j)
         for i, one in enumerate(plan.buffers)
@@ -144,7 +145,7 @@ def test_a_planted_overlap_is_caught(arch: Architecture, choice: int) -> None:
 
 
 def test_misaligned_and_outside_are_caught_together() -> None:
-    plan = plan_memory(conv_head())
+    plan = plan_memory(portable(conv_head()))
     last = len(plan.buffers) - 1
     stray = dataclasses.replace(plan.buffers[last], offset_bytes=plan.arena_bytes - 4)
     with pytest.raises(GateBreach) as caught:
@@ -185,7 +186,7 @@ def _aliases() -> QuantNet:
 
 def test_a_chain_of_aliases_lives_until_its_last_name_is_read() -> None:
     net = _aliases()
-    plan = plan_memory(net)
+    plan = plan_memory(portable(net))
     assert {plan.buffer_of[name] for name in ("flat", "wide", "again")} == {"l0"}
     assert len({plan.offset(name) for name in ("l0", "flat", "wide", "again")}) == 1
     names = [layer.name for layer in net.layers]
@@ -199,7 +200,7 @@ def test_a_chain_of_aliases_lives_until_its_last_name_is_read() -> None:
 def test_writing_over_an_alias_that_is_still_read_is_noticed(intruder: str) -> None:
     """The simulation above can fail: each layer that comes between, put onto the chain's bytes."""
     net = _aliases()
-    plan = plan_memory(net)
+    plan = plan_memory(portable(net))
     index = next(i for i, buffer in enumerate(plan.buffers) if buffer.name == intruder)
     moved = dataclasses.replace(plan.buffers[index], offset_bytes=plan.offset("l0"))
     with pytest.raises(AssertionError):
@@ -209,9 +210,9 @@ def test_writing_over_an_alias_that_is_still_read_is_noticed(intruder: str) -> N
 @pytest.mark.parametrize("make", [conv_head, depthwise_all])
 def test_buffers_are_reused(make: Any) -> None:  # noqa: ANN401
     """An arena of all buffers side by side would do, and would be a waste."""
-    plan = plan_memory(make())
+    plan = plan_memory(portable(make()))
     assert plan.arena_bytes < sum(buffer.size_bytes for buffer in plan.buffers)
-    assert plan == plan_memory(make())
+    assert plan == plan_memory(portable(make()))
 
 
 def _with_buffer(plan: MemoryPlan, index: int, buffer: Any) -> MemoryPlan:  # noqa: ANN401

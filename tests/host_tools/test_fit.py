@@ -11,6 +11,7 @@ from codegen.lower import Program, lower
 from codegen.nets import Architecture
 from codegen.plan import plan_memory
 from codegen.quantise import quantise
+from codegen.schedule import portable
 from codegen.targets import find_target
 from host_tools.boards import load_board
 from host_tools.fit import Limits, Memory, Needs, board_limits, check_fit, limits_of, needs_of
@@ -24,7 +25,7 @@ NEEDS = Needs(weights=1000, ram=300, largest_weights=("head", 700), largest_ram=
 @pytest.fixture(scope="module")
 def program() -> Program:
     net = quantise(float_net(Architecture.from_json(CONV_HEAD)))
-    return lower(net, plan_memory(net), M4)
+    return lower(portable(net), plan_memory(portable(net)), M4)
 
 
 def limits(flash: int, ram: int) -> Limits:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from codegen.kernels import KERNELS
+from codegen.kernels.base import Kernel
 from codegen.ops import OPS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +117,13 @@ def test_an_operator_has_a_file_a_template_and_a_test(op: type) -> None:
 
 def test_nothing_is_left_over_from_an_operator() -> None:
     kinds = {op.kind for op in OPS}
-    assert {p.name.removesuffix(".c.j2") for p in (ROOT / "templates/kernels").iterdir()} == kinds
+    templates = (ROOT / "templates/kernels").glob("*.j2")
+    assert {path.name.removesuffix(".c.j2") for path in templates} == kinds
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_a_kernel_has_a_file_of_its_name(kernel: type[Kernel]) -> None:
+    assert kernel.__module__ == f"codegen.kernels.{kernel.name}"
 
 
 def test_no_photographs_are_committed() -> None:

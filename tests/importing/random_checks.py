@@ -17,6 +17,7 @@ from codegen.importing.reading import read_model
 from codegen.nets import FloatNet, QuantNet
 from codegen.ops.base import for_every_sample
 from codegen.plan import plan_memory
+from codegen.schedule import portable
 from tests.importing.node_checks import check_layers
 from tests.importing.node_tests import Case, Prepared, prepare_imported, run_real
 from tests.importing.random_graphs import RandomModel, session_of
@@ -42,7 +43,7 @@ def prepare(name: str, model: RandomModel, folder: Path, *, seed: int) -> Prepar
     imported = import_graph(read_model(path))
     case = Case(name=name, model=model.proto, feeds={}, expected={})
     ready = prepare_imported(case, imported, flat(imported, model.samples(SAMPLES, seed)))
-    plan_memory(ready.net)
+    plan_memory(portable(ready.net))
     return ready
 
 

@@ -21,6 +21,7 @@ from codegen.gates import check_network
 from codegen.layout import abi_hash, pack, person_layout
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.ops.base import Activation, Op, QuantiseRequest, Quantity, QuantLayer, Shape
+from codegen.schedule import portable
 from codegen.targets import find_target
 from host_tools.simulator import Simulator
 from tests.architectures import IMAGE_SCALE
@@ -126,7 +127,7 @@ def assert_same(expected: np.ndarray, actual: np.ndarray, where: str) -> None:
 
 def simulators(nets: Sequence[QuantNet]) -> Iterable[Simulator]:
     """One library for all: the first net's folder, each net's own weights."""
-    abis = {abi_hash(net) for net in nets}
+    abis = {abi_hash(portable(net)) for net in nets}
     assert len(abis) == 1, "these nets are not persons of one kernel"
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "emitted"
@@ -137,8 +138,8 @@ def simulators(nets: Sequence[QuantNet]) -> Iterable[Simulator]:
 
 def person_bytes(net: QuantNet) -> bytes:
     """The person's struct, as a bundle carries it."""
-    layout = person_layout(net)
-    return pack(layout, abi_hash(net)[: layout.header_bytes], net.tensors())
+    layout = person_layout(portable(net))
+    return pack(layout, abi_hash(portable(net))[: layout.header_bytes], net.tensors())
 
 
 def quantised(op: Op, tensors: Mapping[str, np.ndarray], *shapes: Shape) -> QuantLayer:

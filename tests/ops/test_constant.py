@@ -20,6 +20,7 @@ from codegen.ops.base import Quantity
 from codegen.ops.constant import Constant
 from codegen.plan import plan_memory
 from codegen.quantise import quantise
+from codegen.schedule import portable
 from tests.networks import float_net, images, quant_net, with_tensor
 
 
@@ -90,7 +91,7 @@ def test_values_beyond_its_own_quantity_clamp() -> None:
 
 
 def test_it_has_a_place_in_the_arena_from_its_own_step() -> None:
-    plan = plan_memory(quant_net(_one(2, 3)))
+    plan = plan_memory(portable(quant_net(_one(2, 3))))
     buffer = next(buffer for buffer in plan.buffers if buffer.name == "case0")
     assert (buffer.first, buffer.last, buffer.size_bytes) == (3, 3, 6)
 

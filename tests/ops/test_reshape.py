@@ -18,6 +18,7 @@ from codegen.emit import emit
 from codegen.errors import HvError
 from codegen.ops.reshape import Reshape
 from codegen.plan import plan_memory
+from codegen.schedule import portable
 from codegen.targets import find_target
 from tests.networks import images, quant_net
 
@@ -59,7 +60,7 @@ def test_operators_read_the_new_shape() -> None:
         {"op": "reshape", "inputs": ["case1"], "shape": [6, 2]},
     ]
     net = quant_net(bench((3, 4, 2), cases))
-    plan = plan_memory(net)
+    plan = plan_memory(portable(net))
     assert plan.buffer_of["case0"] == plan.buffer_of["vector"] == "first"
     assert plan.buffer_of["case2"] == "case1"
     text = emit(net, "someone", find_target("cortex-m4")).files["hv_bench.c"].decode()

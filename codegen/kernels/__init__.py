@@ -1,0 +1,8 @@
+"""The kernels, one file each. To add one: its file, its templates, one line here."""
+
+from __future__ import annotations
+
+from codegen.kernels.base import Kernel
+from codegen.kernels.portable import Portable
+
+KERNELS: tuple[type[Kernel], ...] = (Portable,)

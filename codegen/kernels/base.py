@@ -1,0 +1,68 @@
+"""What a kernel is: one way to compute an operator on some targets, bit for bit its reference."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
+from codegen.targets import Target
+
+ScratchView = Literal["int8", "int16", "int32"]
+
+
+class Kernel(ABC):
+    """A way to compute a layer. Subclasses are frozen dataclasses whose fields are its blocking.
+
+    A kernel may store a layer's tensors as it reads them best: interleaved, widened, transformed.
+    That is done once, when the weights are packed for a target.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset()  # features that the target must have
+    headers: ClassVar[tuple[str, ...]] = ()  # of firmware/runtime, beyond those of every kernel
+    scratch_view: ClassVar[ScratchView] = "int16"  # how its C sees its working memory
+
+    @classmethod
+    @abstractmethod
+    def candidates(cls, layer: QuantLayer, target: Target) -> tuple[Self, ...]:
+        """Every blocking of this kernel that computes the layer on the target; none: not at all.
+
+        Features are checked by the caller.
+        """
+
+    @abstractmethod
+    def template(self, layer: QuantLayer) -> str:
+        """Its C: templates/kernels/<this>.c.j2."""
+
+    def assembly(self, layer: QuantLayer) -> str | None:
+        """Its assembly, templates/kernels/<this>.S.j2; None: it has none."""
+        return None
+
+    def scratch_bytes(self, layer: QuantLayer) -> int:
+        """Working memory it needs while it runs."""
+        return 0
+
+    @abstractmethod
+    def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
+        """Names and layouts of the tensors as it reads them, in the order of its parameters."""
+
+    @abstractmethod
+    def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
+        """The layer's tensors in that layout."""
+
+    @abstractmethod
+    def context(self, layer: QuantLayer, function: str) -> KernelContext:
+        """What its templates see."""
+
+    def options(self) -> Mapping[str, Any]:
+        """Its blocking, as a schedule file says it."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    def describe(self) -> str:
+        """For comments and reports: "portable", "conv_tile weight_bits=8 steps=24"."""
+        return " ".join((self.name, *(f"{key}={value}" for key, value in self.options().items())))

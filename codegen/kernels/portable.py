@@ -1,0 +1,47 @@
+"""The operator's own kernel: plain C that any target runs, and tensors as the network has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from codegen.kernels.base import Kernel
+from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
+from codegen.targets import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portable(Kernel):
+    """What the operator itself offers."""
+
+    name: ClassVar[str] = "portable"
+
+    @classmethod
+    def candidates(cls, layer: QuantLayer, target: Target) -> tuple[Self, ...]:
+        """Any layer, on any target."""
+        return (cls(),)
+
+    def template(self, layer: QuantLayer) -> str:
+        """One for each operator."""
+        return layer.op.kind
+
+    def scratch_bytes(self, layer: QuantLayer) -> int:
+        """The operator knows."""
+        return layer.op.scratch_bytes(layer.input_shapes)
+
+    def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
+        """The layer's own."""
+        return layer.op.tensor_specs(layer.input_shapes)
+
+    def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
+        """As they are."""
+        return dict(layer.tensors)
+
+    def context(self, layer: QuantLayer, function: str) -> KernelContext:
+        """The operator's own."""
+        return layer.op.kernel_context(layer, function)
+
+
+PORTABLE = Portable()
