@@ -24,8 +24,7 @@ from codegen.ops.mac import MacOp
 from codegen.packing import packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.resources import resource
-from codegen.schedule import schedule
-from codegen.targets import Target
+from codegen.schedule import ScheduledNet
 
 RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_crc.h", "hv_types.h")
 RUNTIME_SOURCES = ("hv_crc.c",)
@@ -45,7 +44,7 @@ class Emission:
     files: Mapping[str, bytes]
 
 
-def emit(net: QuantNet, user: str, target: Target) -> Emission:
+def emit(scheduled: ScheduledNet, user: str) -> Emission:
     """Makes a verifier's folder: kernel, weights, bundle, known answers, manifest, report.
 
     Everything depends on the arguments alone: the same input gives the same bytes. The kernel
@@ -55,15 +54,16 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
         HvError: the user's name is no file name.
         GateBreach: an accumulator is not proved, or a buffer does not fit.
     """
+    net = scheduled.net
     check_user_name(user)
     check_network(net)
-    scheduled = schedule(net, target)
-    program = lower(scheduled, plan_memory(scheduled), target)
+    program = lower(scheduled, plan_memory(scheduled))
     tensors = scheduled.stored()
     payload = layout.pack(program.person, program.abi[: layout.ABI_BYTES], tensors)
     vectors = _known_answers(net)
     bundle_bytes = _bundle(program, payload, vectors)
-    sources = (f"{program.prefix}.c", *BUNDLE_SOURCES, *RUNTIME_SOURCES)
+    runtime = (*BUNDLE_SOURCES, *RUNTIME_SOURCES, *program.sources)
+    sources = _own_sources(program) + runtime
     digest = hashlib.sha256(payload).hexdigest()
     texts = {
         f"{program.prefix}.h": render.render_kernel_header(program),
@@ -74,7 +74,9 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
         "CMakeLists.txt": render.render_cmake(program, sources),
         "report.md": render.render_report(program, user, len(bundle_bytes), _bounds(net)),
     }
-    files = _with_runtime(texts, RUNTIME_HEADERS + BUNDLE_HEADERS + sources[1:])
+    files = _with_runtime(
+        texts | _assembly(program), RUNTIME_HEADERS + BUNDLE_HEADERS + program.headers + runtime
+    )
     files[f"{user}.hvb"] = bundle_bytes
     facts = {
         "user": user,
@@ -87,23 +89,23 @@ def emit(net: QuantNet, user: str, target: Target) -> Emission:
 
 
 def emit_network(
-    net: QuantNet, target: Target, notes: Mapping[str, str], origin: Sequence[str] = ()
+    scheduled: ScheduledNet, notes: Mapping[str, str], origin: Sequence[str] = ()
 ) -> Emission:
     """Makes the folder of a network that is no verifier: the same without person and bundle.
 
     Args:
-        net: the integer network.
-        target: the core.
+        scheduled: the integer network, and what computes each layer on which target.
         notes: a remark about each input and output, by name, for comments; may be empty texts.
         origin: sentences for the report: where the integers come from.
 
     Raises:
         GateBreach: an accumulator is not proved, or a buffer does not fit.
     """
+    net = scheduled.net
     check_network(net)
-    scheduled = schedule(net, target)
-    program = lower(scheduled, plan_memory(scheduled), target)
-    sources = (f"{program.prefix}.c", *RUNTIME_SOURCES)
+    program = lower(scheduled, plan_memory(scheduled))
+    runtime = (*RUNTIME_SOURCES, *program.sources)
+    sources = _own_sources(program) + runtime
     texts = {
         f"{program.prefix}.h": render.render_network_header(program, notes),
         f"{program.prefix}.c": render.render_kernel(program, scheduled.stored()),
@@ -112,7 +114,7 @@ def emit_network(
         "CMakeLists.txt": render.render_cmake(program, sources),
         "report.md": render.render_network_report(program, notes, _bounds(net), origin),
     }
-    files = _with_runtime(texts, RUNTIME_HEADERS + sources[1:])
+    files = _with_runtime(texts | _assembly(program), RUNTIME_HEADERS + program.headers + runtime)
     facts = {
         "inputs": [_port_facts(port) for port in program.inputs],
         "outputs": [_port_facts(port) for port in program.outputs],
@@ -199,6 +201,14 @@ def _with_runtime(texts: Mapping[str, str], runtime_files: tuple[str, ...]) -> d
     runtime = resource("firmware") / "runtime"
     files = {name: text.encode() for name, text in texts.items()}
     return files | {name: (runtime / name).read_bytes() for name in runtime_files}
+
+
+def _own_sources(program: Program) -> tuple[str, ...]:
+    return (f"{program.prefix}.c", *((program.assembly,) if program.assembly else ()))
+
+
+def _assembly(program: Program) -> dict[str, str]:
+    return {program.assembly: render.render_assembly(program)} if program.assembly else {}
 
 
 def _port_facts(port: Port) -> dict[str, Any]:
@@ -303,10 +313,12 @@ def _manifest(
         + (program.person.size_bytes if program.architecture.is_verifier else 0),
         "prefix": program.prefix,
         "sources": list(sources),
+        "frames": dict(sorted(program.frames.items())),
         "layers": [
             {
                 "name": step.name,
                 "op": step.kind,
+                "kernel": step.kernel,
                 "shape": list(step.shape),
                 "dtype": step.dtype,
                 "macs": step.macs,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from codegen.layout import Layout, abi_hash, person_layout, shared_layout
@@ -120,9 +121,18 @@ class Program:
     outputs: tuple[Port, ...]
     input_bytes: int  # what the caller gives for one sample
     output_bytes: int  # what the caller gets
+    headers: tuple[str, ...]  # of firmware/runtime, that some kernels need
+    sources: tuple[str, ...]  # likewise
+    frames: Mapping[str, int]  # stack of each function in assembly, bytes
+
+    @property
+    def assembly(self) -> str | None:
+        """Name of the file of the kernels' assembly, if there is any."""
+        has_any = any(step.assembly for step in self.steps)
+        return f"{self.prefix}_kernels.S" if has_any else None
 
 
-def lower(scheduled: ScheduledNet, plan: MemoryPlan, target: Target) -> Program:
+def lower(scheduled: ScheduledNet, plan: MemoryPlan) -> Program:
     """Computes names, offsets, calls and kernel contexts."""
     net = scheduled.net
     prefix = net.arch.prefix
@@ -130,7 +140,7 @@ def lower(scheduled: ScheduledNet, plan: MemoryPlan, target: Target) -> Program:
     outputs = _output_ports(net)
     return Program(
         architecture=net.arch,
-        target=target,
+        target=scheduled.target,
         prefix=prefix,
         upper=upper,
         abi=abi_hash(scheduled),
@@ -154,7 +164,27 @@ def lower(scheduled: ScheduledNet, plan: MemoryPlan, target: Target) -> Program:
         outputs=outputs,
         input_bytes=packed_bytes(net.arch),
         output_bytes=member_offsets([port.size_bytes for port in outputs])[1] or RESULT_BYTES,
+        headers=_united(scheduled.kernel(layer).headers for layer in net.layers),
+        sources=_united(scheduled.kernel(layer).sources for layer in net.layers),
+        frames=_library_frames(scheduled)
+        | {
+            f"{prefix}_{layer.name}_{name}": size_bytes
+            for layer in net.layers
+            for name, size_bytes in scheduled.kernel(layer).frames(layer).items()
+        },
     )
+
+
+def _library_frames(scheduled: ScheduledNet) -> dict[str, int]:
+    return {
+        name: size_bytes
+        for layer in scheduled.net.layers
+        for name, size_bytes in scheduled.kernel(layer).library_frames.items()
+    }
+
+
+def _united(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({name for group in groups for name in group}))
 
 
 def _input_ports(net: QuantNet) -> tuple[Port, ...]:

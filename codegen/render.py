@@ -79,6 +79,16 @@ def render_kernel(program: Program, tensors: Mapping[str, np.ndarray]) -> str:
     )
 
 
+def render_assembly(program: Program) -> str:
+    """`hv_<arch>_kernels.S`: what some kernels have in assembly."""
+    kernels = "\n".join(
+        _render(f"kernels/{step.assembly}.S.j2", **_fields(step.context))
+        for step in program.steps
+        if step.assembly
+    )
+    return _render("model/kernels.S.j2", p=program, kernels=kernels)
+
+
 def render_person(program: Program, tensors: Mapping[str, np.ndarray], digest: str) -> str:
     """`hv_person.h`; of `tensors` only the personal ones are used."""
     text = _tensor_text(program.person, tensors)

@@ -12,7 +12,7 @@ from codegen.kernels.base import Kernel
 from codegen.kernels.portable import PORTABLE
 from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer, TensorSpec
-from codegen.targets import Target
+from codegen.targets import HOST, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,12 @@ class ScheduledNet:
 
     Attributes:
         net: the network.
+        target: the core.
         kernels: by layer.
     """
 
     net: QuantNet
+    target: Target
     kernels: Mapping[str, Kernel]
 
     def kernel(self, layer: QuantLayer) -> Kernel:
@@ -56,16 +58,16 @@ class ScheduledNet:
         return self.net.arch.is_personal_layer(tensor.partition(".")[0])
 
 
-def portable(net: QuantNet) -> ScheduledNet:
+def portable(net: QuantNet, target: Target = HOST) -> ScheduledNet:
     """Every layer by its operator's own kernel."""
-    return ScheduledNet(net=net, kernels={layer.name: PORTABLE for layer in net.layers})
+    kernels = {layer.name: PORTABLE for layer in net.layers}
+    return ScheduledNet(net=net, target=target, kernels=kernels)
 
 
 def schedule(net: QuantNet, target: Target) -> ScheduledNet:
     """Chooses each layer's kernel: the last of those that compute it on this target."""
-    return ScheduledNet(
-        net=net, kernels={layer.name: candidates(layer, target)[-1] for layer in net.layers}
-    )
+    kernels = {layer.name: candidates(layer, target)[-1] for layer in net.layers}
+    return ScheduledNet(net=net, target=target, kernels=kernels)
 
 
 def candidates(layer: QuantLayer, target: Target) -> tuple[Kernel, ...]:

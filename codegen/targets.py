@@ -17,7 +17,7 @@ class Target:
         summary: one line for `hvcodegen targets`.
         gcc_flags: core selection for arm-none-eabi-gcc.
         zig_flags: the same for `zig cc`.
-        features: what kernels may choose by: "dsp" (SMLAD and friends), "mve".
+        features: what kernels may choose by: "dsp" (SMLAD and friends), "fpu", "mve".
         board: the emulated board that runs it, or None.
     """
 
@@ -37,6 +37,7 @@ def _cortex_m(
     fpu: str = "",
     features: tuple[str, ...] = (),
 ) -> Target:
+    floats = ("fpu",) if fpu else ()
     float_abi = ("-mfloat-abi=hard", f"-mfpu={fpu}") if fpu else ("-mfloat-abi=soft",)
     triple = "thumb-freestanding-eabihf" if fpu else "thumb-freestanding-eabi"
     cpu = core.replace("-", "_")
@@ -45,7 +46,7 @@ def _cortex_m(
         summary=summary,
         gcc_flags=(f"-mcpu={core}", "-mthumb", *float_abi),
         zig_flags=("-target", triple, f"-mcpu={cpu}"),
-        features=frozenset(features),
+        features=frozenset((*features, *floats)),
         board=board,
     )
 

@@ -179,7 +179,13 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
         ),
         result=result,
         linker_script=(script, linker_script(order.board)),
-        callgraphs=() if is_zig else tuple(path.with_suffix(".ci") for path in objects),
+        callgraphs=()
+        if is_zig
+        else tuple(
+            path.with_suffix(".ci")
+            for source, path in zip(sources, objects, strict=True)
+            if source.suffix == ".c"
+        ),
     )
 
 
@@ -202,7 +208,7 @@ def build_firmware(order: FirmwareOrder) -> Firmware:
         elf=plan.result,
         order=order,
         sizes=measure(plan.result, order.manifest.prefix) if order.manifest else None,
-        stack=stack_bound(plan.callgraphs, RESET_FUNCTION) if plan.callgraphs else None,
+        stack=_stack_bound(plan, order) if plan.callgraphs else None,
     )
     _check_stack(firmware)
     return firmware
@@ -276,6 +282,11 @@ def _check_order(order: FirmwareOrder) -> None:
             where=f"board {order.board.name}",
             hint=f"emit the folder for {order.board.target}",
         )
+
+
+def _stack_bound(plan: BuildPlan, order: FirmwareOrder) -> StackBound:
+    frames = order.manifest.frames if order.manifest else {}
+    return stack_bound(plan.callgraphs, RESET_FUNCTION, frames)
 
 
 def _check_stack(firmware: Firmware) -> None:
@@ -361,7 +372,7 @@ def _library_hash(manifest: Manifest, toolchain: Toolchain) -> str:
         path
         for folder in (manifest.folder, simulator)
         for path in folder.iterdir()
-        if path.suffix in (".c", ".h")
+        if path.suffix in (".c", ".h", ".S")
     )
     options = (toolchain.name, toolchain.version, STANDARD, *LIBRARY_FLAGS, *manifest.sources)
     return content_hash(

@@ -80,7 +80,8 @@ class Manifest:
         image_bytes: size of what the network is given for one sample: an image, or its inputs.
         result_bytes: size of what it answers: a verdict, or its outputs.
         weight_bytes: size of all weights and tables.
-        sources: the C files to compile, relative to the folder.
+        sources: the files to compile, C and assembly, relative to the folder.
+        frames: stack of each function in assembly, in bytes.
         files: file name -> SHA-256 in hexadecimal.
         inputs: of a network that is no verifier; a verifier is given an image.
         outputs: likewise; a verifier answers with a verdict.
@@ -98,6 +99,7 @@ class Manifest:
     weight_bytes: int
     sources: tuple[str, ...]
     files: Mapping[str, str]
+    frames: Mapping[str, int]
     inputs: tuple[ManifestPort, ...] = ()
     outputs: tuple[ManifestPort, ...] = ()
 
@@ -181,6 +183,7 @@ def _parse(folder: Path, data: Mapping[str, Any]) -> Manifest:
         result_bytes=int(data["result_bytes"]),
         weight_bytes=int(data["weight_bytes"]),
         sources=tuple(str(source) for source in data["sources"]),
+        frames={str(name): int(size) for name, size in data.get("frames", {}).items()},
         files={str(name): str(digest) for name, digest in data["files"].items()},
         inputs=tuple(_parse_port(port) for port in data.get("inputs", ())),
         outputs=tuple(_parse_port(port) for port in data.get("outputs", ())),

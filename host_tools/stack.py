@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from codegen.errors import HvError
 
@@ -62,14 +63,25 @@ class CallGraph:
     callees: Mapping[str, frozenset[str]]
 
 
-def stack_bound(callgraph_files: Iterable[Path], root: str) -> StackBound:
+def stack_bound(
+    callgraph_files: Iterable[Path],
+    root: str,
+    assembly_frames: Mapping[str, int] = MappingProxyType({}),
+) -> StackBound:
     """Returns the deepest path from function `root`.
+
+    Args:
+        callgraph_files: what gcc wrote, one for each object.
+        root: where the path begins.
+        assembly_frames: function -> frame in bytes, of those in assembly; they call nothing.
 
     Raises:
         HvError: recursion, a call through a pointer, a frame of variable size, or a function
             without a known frame: there is no bound then.
     """
     graph = parse_callgraph(path.read_text(encoding="utf-8") for path in callgraph_files)
+    known = {**LIBRARY_FRAMES, **assembly_frames, **graph.frames_bytes}
+    graph = CallGraph(frames_bytes=known, callees=graph.callees)
     if root not in graph.frames_bytes:
         raise HvError(f"no function {root} in the call graph", where="stack bound")
     return _deepest(graph, root, (), {})
@@ -130,7 +142,7 @@ def _deepest(
 def _frame_bytes(graph: CallGraph, function: str, callers: tuple[str, ...]) -> int:
     if function == _INDIRECT:
         raise HvError(f"{callers[-1]} calls through a pointer", where="stack bound")
-    frame = graph.frames_bytes.get(function, LIBRARY_FRAMES.get(function))
+    frame = graph.frames_bytes.get(function)
     if frame is None:
         raise HvError(f"the frame of {function} is not known", where="stack bound")
     return frame

@@ -12,6 +12,7 @@ import pytest
 from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.nets import QuantNet
 from codegen.resources import resource
+from codegen.schedule import schedule
 from codegen.targets import find_target
 
 RUNTIME = resource("firmware") / "runtime"
@@ -68,9 +69,9 @@ def emitted(net: QuantNet, folder: Path, user: str = "someone") -> Emission:
     """Emits a verifier or any other network into `folder`."""
     target = find_target("cortex-m4")
     if net.arch.is_verifier:
-        emission = emit(net, user, target)
+        emission = emit(schedule(net, target), user)
     else:
         names = (*net.arch.input_names, *net.arch.outputs)
-        emission = emit_network(net, target, dict.fromkeys(names, ""))
+        emission = emit_network(schedule(net, target), dict.fromkeys(names, ""))
     write_emission(emission, folder)
     return emission

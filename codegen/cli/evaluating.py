@@ -48,7 +48,7 @@ def c_scores(
         return net
 
     first = network(0)
-    write_emission(emit(first, "anybody", HOST), folder)
+    write_emission(emit(schedule(first, HOST), "anybody"), folder)
     abi = layout.abi_hash(schedule(first, HOST))
 
     def score(enrolled: Rows, streamed: Rows) -> np.ndarray:

@@ -18,6 +18,7 @@ from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.enrolment_gate import real_scores
 from codegen.nets import IMAGE, QuantNet
 from codegen.packing import member_offsets
+from codegen.schedule import schedule
 from codegen.targets import Target
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
@@ -41,10 +42,11 @@ class Score:
 
 def emission_of(subject: Subject, target: Target) -> Emission:
     """A person's folder, or a model's."""
+    scheduled = schedule(subject.quant_net, target)
     if subject.model is not None:
         notes = subject.model.imported.notes()
-        return emit_network(subject.quant_net, target, notes, report_lines(subject))
-    return emit(subject.quant_net, subject.name, target)
+        return emit_network(scheduled, notes, report_lines(subject))
+    return emit(scheduled, subject.name)
 
 
 @contextmanager

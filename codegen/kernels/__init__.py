@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from codegen.kernels.base import Kernel
+from codegen.kernels.conv_tile import ConvTile
+from codegen.kernels.depthwise_rows import DepthwiseRows
 from codegen.kernels.portable import Portable
 
-KERNELS: tuple[type[Kernel], ...] = (Portable,)
+KERNELS: tuple[type[Kernel], ...] = (Portable, ConvTile, DepthwiseRows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -25,6 +26,8 @@ class Kernel(ABC):
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()  # features that the target must have
     headers: ClassVar[tuple[str, ...]] = ()  # of firmware/runtime, beyond those of every kernel
+    sources: ClassVar[tuple[str, ...]] = ()  # likewise
+    library_frames: ClassVar[Mapping[str, int]] = MappingProxyType({})  # stack of their assembly
     scratch_view: ClassVar[ScratchView] = "int16"  # how its C sees its working memory
 
     @classmethod
@@ -42,6 +45,10 @@ class Kernel(ABC):
     def assembly(self, layer: QuantLayer) -> str | None:
         """Its assembly, templates/kernels/<this>.S.j2; None: it has none."""
         return None
+
+    def frames(self, layer: QuantLayer) -> Mapping[str, int]:
+        """Stack of each function in its assembly, bytes, by what follows the layer's function."""
+        return {}
 
     def scratch_bytes(self, layer: QuantLayer) -> int:
         """Working memory it needs while it runs."""

@@ -20,7 +20,7 @@ from codegen.emit import Emission, emit, vector_image, write_emission
 from codegen.errors import GateBreach, HvError
 from codegen.layout import person_layout, unpack
 from codegen.nets import QuantNet
-from codegen.schedule import portable
+from codegen.schedule import portable, schedule
 from codegen.targets import TARGETS, find_target
 from host_tools.manifest import check_files, load_manifest
 from tests.networks import conv_head, depthwise_all, with_constants, with_tensor
@@ -31,10 +31,11 @@ MAKERS: tuple[Callable[[int], QuantNet], ...] = (conv_head, depthwise_all)
 _IN_ANOTHER_PROCESS = """
 import hashlib, sys
 from codegen.emit import emit
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import conv_head, depthwise_all
 for make in (conv_head, depthwise_all):
-    for name, data in emit(make(), "someone", find_target("cortex-m4")).files.items():
+    for name, data in emit(schedule(make(), find_target("cortex-m4")), "someone").files.items():
         print(name, hashlib.sha256(data).hexdigest())
 """
 
@@ -48,7 +49,11 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_same_bytes_twice_and_in_other_processes() -> None:
-    here = [line for make in MAKERS for line in _digests(emit(make(2), "someone", TARGET).files)]
+    here = [
+        line
+        for make in MAKERS
+        for line in _digests(emit(schedule(make(2), TARGET), "someone").files)
+    ]
     for hash_seed in ("0", "4242"):
         there = subprocess.run(
             [sys.executable, "-c", _IN_ANOTHER_PROCESS],
@@ -63,7 +68,9 @@ def test_same_bytes_twice_and_in_other_processes() -> None:
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_one_kernel_for_all_persons(make: Callable[[int], QuantNet]) -> None:
-    one, two = (emit(make(seed), user, TARGET) for seed, user in ((2, "anna"), (3, "bernd")))
+    one, two = (
+        emit(schedule(make(seed), TARGET), user) for seed, user in ((2, "anna"), (3, "bernd"))
+    )
     differing = {name for name in one.files if one.files[name] != two.files.get(name)}
     assert differing == {
         "anna.hvb", "hv_person.h", "hv_vectors.h", "manifest.json", "report.md",
@@ -74,7 +81,7 @@ def test_one_kernel_for_all_persons(make: Callable[[int], QuantNet]) -> None:
 
 def test_a_person_s_files_do_not_name_them() -> None:
     """Only the manifest, the report and the bundle's file name do."""
-    emission = emit(conv_head(), "zaphod", TARGET)
+    emission = emit(schedule(conv_head(), TARGET), "zaphod")
     naming = {name for name, data in emission.files.items() if b"zaphod" in data}
     assert naming == {"manifest.json", "report.md"}
 
@@ -84,14 +91,14 @@ def test_the_abi_changes_with_any_shared_number() -> None:
     weight = net.tensors()["conv0.weight"].copy()
     weight[0, 0, 0, 0] ^= 1
     others = [with_tensor(net, "conv0.weight", weight), with_constants(net, "conv1", hi=126)]
-    abis = {emit(n, "u", TARGET).program.abi for n in (net, *others)}
+    abis = {emit(schedule(n, TARGET), "u").program.abi for n in (net, *others)}
     assert len(abis) == 3
 
 
 def test_the_manifest_describes_every_file(tmp_path: Path) -> None:
     for make in MAKERS:
         folder = tmp_path / make.__name__
-        emission = emit(make(2), "anna", TARGET)
+        emission = emit(schedule(make(2), TARGET), "anna")
         write_emission(emission, folder)
         manifest = load_manifest(folder)
         check_files(manifest)
@@ -103,7 +110,7 @@ def test_the_manifest_describes_every_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", MAKERS)
 def test_header_and_bundle_hold_the_same_numbers(make: Callable[[int], QuantNet]) -> None:
     net = make(2)
-    emission = emit(net, "anna", TARGET)
+    emission = emit(schedule(net, TARGET), "anna")
     bundle = read_bundle(emission.files["anna.hvb"])
     assert bundle.abi == emission.program.abi
     assert [record.tag for record in bundle.records] == [TAG_PERSON, TAG_TENSORS, TAG_ANSWER]
@@ -118,12 +125,12 @@ def test_header_and_bundle_hold_the_same_numbers(make: Callable[[int], QuantNet]
 
 def test_a_network_that_is_not_proved_is_not_emitted() -> None:
     with pytest.raises(GateBreach):
-        emit(with_constants(conv_head(), "conv0", left_shift=20), "anna", TARGET)
+        emit(schedule(with_constants(conv_head(), "conv0", left_shift=20), TARGET), "anna")
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_targets_share_numbers_and_differ_in_name(target: object) -> None:
-    one, two = emit(conv_head(), "u", TARGET), emit(conv_head(), "u", target)  # type: ignore[arg-type]
+    one, two = emit(schedule(conv_head(), TARGET), "u"), emit(schedule(conv_head(), target), "u")  # type: ignore[arg-type]
     assert one.files["u.hvb"] == two.files["u.hvb"]
     assert one.program.abi == two.program.abi
 
@@ -144,12 +151,12 @@ def test_vector_images_are_pinned() -> None:
 
 @pytest.fixture
 def emission() -> Emission:
-    return emit(conv_head(), "anna", TARGET)
+    return emit(schedule(conv_head(), TARGET), "anna")
 
 
 @pytest.fixture
 def other() -> Emission:
-    return emit(conv_head(3), "bernd", TARGET)
+    return emit(schedule(conv_head(3), TARGET), "bernd")
 
 
 def test_writes_new_empty_and_earlier_folders(
@@ -274,7 +281,7 @@ def test_the_earlier_folder_survives_a_failing_swap(
 def test_a_user_s_name_cannot_leave_the_folder(tmp_path: Path) -> None:
     for user in ("../anna", "", "a/b", "Anna", "hv person"):
         with pytest.raises(HvError, match="no user name"):
-            write_emission(emit(conv_head(), user, TARGET), tmp_path / "out")
+            write_emission(emit(schedule(conv_head(), TARGET), user), tmp_path / "out")
     assert not any(tmp_path.iterdir())
 
 

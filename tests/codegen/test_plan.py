@@ -15,7 +15,6 @@ from codegen.lower import lower
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.plan import ALIGNMENT_BYTES, MemoryPlan, check_plan, plan_memory
 from codegen.schedule import portable
-from codegen.targets import find_target
 from tests.architectures import IMAGE_SCALE
 from tests.networks import conv_head, depthwise_all, quant_net
 from tests.ops.harness import check_everywhere
@@ -98,7 +97,7 @@ def test_what_is_read_is_what_was_written(arch: Architecture) -> None:
 def _simulate(net: QuantNet, plan: MemoryPlan) -> None:
     owner = np.full(plan.arena_bytes, -1)
     written: dict[str, int] = {}
-    for step in lower(portable(net), plan, find_target("cortex-m4")).steps:
+    for step in lower(portable(net), plan).steps:
         layer = net.layers[step.index]
         for name in layer.inputs:
             if name != IMAGE:

@@ -17,6 +17,7 @@ from codegen.errors import HvError
 from codegen.names import check_user_name
 from codegen.nets import Architecture, QuantNet
 from codegen.quantise import quantise
+from codegen.schedule import schedule
 from codegen.store import (
     User,
     list_users,
@@ -63,7 +64,10 @@ def test_what_goes_in_comes_out(tmp_path: Path, data: dict[str, object]) -> None
     for name, values in user.float_net.tensors.items():
         np.testing.assert_array_equal(values, back.float_net.tensors[name])
     _same(user.quant_net, back.quant_net)
-    assert emit(user.quant_net, "anna", TARGET).files == emit(back.quant_net, "anna", TARGET).files
+    assert (
+        emit(schedule(user.quant_net, TARGET), "anna").files
+        == emit(schedule(back.quant_net, TARGET), "anna").files
+    )
 
 
 def test_arrays_of_any_memory_order_are_kept(tmp_path: Path) -> None:

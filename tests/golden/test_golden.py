@@ -14,6 +14,7 @@ import pytest
 
 from codegen.emit import emit, emit_network
 from codegen.nets import QuantNet
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import conv_head, depthwise_all, two_inputs
 
@@ -38,9 +39,9 @@ def test_generated_folder(make: Callable[[], QuantNet], update_golden: bool) -> 
 def emitted_files(net: QuantNet) -> Mapping[str, bytes]:
     target = find_target("cortex-m4")
     if net.arch.is_verifier:
-        return emit(net, "golden", target).files
+        return emit(schedule(net, target), "golden").files
     names = (*net.arch.input_names, *net.arch.outputs)
-    return emit_network(net, target, dict.fromkeys(names, ", as it is")).files
+    return emit_network(schedule(net, target), dict.fromkeys(names, ", as it is")).files
 
 
 def compare(folder: Path, files: Mapping[str, bytes]) -> None:

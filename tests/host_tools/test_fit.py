@@ -25,7 +25,7 @@ NEEDS = Needs(weights=1000, ram=300, largest_weights=("head", 700), largest_ram=
 @pytest.fixture(scope="module")
 def program() -> Program:
     net = quantise(float_net(Architecture.from_json(CONV_HEAD)))
-    return lower(portable(net), plan_memory(portable(net)), M4)
+    return lower(portable(net, M4), plan_memory(portable(net)))
 
 
 def limits(flash: int, ram: int) -> Limits:

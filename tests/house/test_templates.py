@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from typing import Any
 
 import pytest
 from jinja2 import meta, nodes
 
+from codegen.kernels import KERNELS
+from codegen.kernels.base import Kernel
+from codegen.kernels.portable import Portable
 from codegen.ops import OPS
-from codegen.ops.base import KernelContext, Op
+from codegen.ops.base import KernelContext, Op, QuantLayer
 from codegen.render import environment
 
 BASE = {field.name for field in dataclasses.fields(KernelContext)}
@@ -17,7 +21,11 @@ BASE = {field.name for field in dataclasses.fields(KernelContext)}
 
 def _context(op: type[Op]) -> type[KernelContext]:
     """The class that kernel_context() says it returns."""
-    context: type[KernelContext] = typing.get_type_hints(op.kernel_context)["return"]
+    return _returned(op.kernel_context)
+
+
+def _returned(method: Any) -> type[KernelContext]:  # noqa: ANN401 - of an operator or a kernel
+    context: type[KernelContext] = typing.get_type_hints(method)["return"]
     return context
 
 
@@ -52,6 +60,23 @@ def test_variables_equal_context_fields(op: type[Op]) -> None:
     variables = _variables(f"kernels/{op.kind}.c.j2") - {"version"}
     assert variables <= fields, f"undefined in the template: {variables - fields}"
     assert fields - variables <= BASE, f"never used by the template: {fields - BASE - variables}"
+
+
+@pytest.mark.parametrize("kernel", [k for k in KERNELS if k is not Portable], ids=lambda k: k.name)
+def test_variables_equal_context_fields_of_a_kernel(kernel: type[Kernel]) -> None:
+    """Its C and its assembly have one context."""
+    fields = {field.name for field in dataclasses.fields(_returned(kernel.context))}
+    variables = {name for path in _templates(kernel) for name in _variables(path)} - {"version"}
+    assert variables <= fields, f"undefined in the template: {variables - fields}"
+    assert fields - variables <= BASE, f"never used by the template: {fields - BASE - variables}"
+
+
+def _templates(kernel: type[Kernel]) -> list[str]:
+    """A kernel has one template, whatever the layer and the blocking."""
+    anyone, layer = typing.cast(Kernel, object.__new__(kernel)), typing.cast(QuantLayer, None)
+    assembly = anyone.assembly(layer)
+    names = [f"kernels/{anyone.template(layer)}.c.j2"]
+    return names + ([f"kernels/{assembly}.S.j2"] if assembly else [])
 
 
 @pytest.mark.parametrize("op", OPS, ids=lambda op: op.kind)

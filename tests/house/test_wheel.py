@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from codegen.emit import emit
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import conv_head
 
@@ -23,10 +24,11 @@ from pathlib import Path
 sys.path.append({tests!r})
 import codegen, codegen.resources
 from codegen.emit import emit, write_emission
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import conv_head
 print(codegen.resources.resource("templates"))
-write_emission(emit(conv_head(), "anna", find_target("cortex-m4")), Path("out"))
+write_emission(emit(schedule(conv_head(), find_target("cortex-m4")), "anna"), Path("out"))
 """
 
 
@@ -86,7 +88,7 @@ def test_an_installed_wheel_emits_the_same_bytes(wheel: Path, tmp_path: Path) ->
     said = _run("-c", _EMIT.format(tests=str(helper)), cwd=elsewhere, path=site)
     assert Path(said.strip()) == site / "codegen" / "_resources" / "templates"
     files = {p.name: p.read_bytes() for p in (elsewhere / "out").iterdir()}
-    assert files == emit(conv_head(), "anna", find_target("cortex-m4")).files
+    assert files == emit(schedule(conv_head(), find_target("cortex-m4")), "anna").files
 
 
 def test_the_command_starts_outside_a_checkout(wheel: Path, tmp_path: Path) -> None:

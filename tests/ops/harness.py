@@ -22,7 +22,6 @@ from codegen.layout import abi_hash, pack, person_layout
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.ops.base import Activation, Op, QuantiseRequest, Quantity, QuantLayer, Shape
 from codegen.schedule import portable
-from codegen.targets import find_target
 from host_tools.simulator import Simulator
 from tests.architectures import IMAGE_SCALE
 from tests.networks import extreme, float_net, images, quant_net
@@ -131,7 +130,7 @@ def simulators(nets: Sequence[QuantNet]) -> Iterable[Simulator]:
     assert len(abis) == 1, "these nets are not persons of one kernel"
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "emitted"
-        write_emission(emit(nets[0], "someone", find_target("cortex-m4")), folder)
+        write_emission(emit(portable(nets[0]), "someone"), folder)
         for net in nets:
             yield Simulator(folder, person=person_bytes(net))
 

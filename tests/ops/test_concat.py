@@ -21,6 +21,7 @@ from codegen.nets import QuantNet
 from codegen.ops.base import Quantity
 from codegen.ops.concat import Concat
 from codegen.quantise import quantise
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import float_net, images, quant_net, with_constants
 
@@ -105,7 +106,7 @@ def test_an_input_of_the_same_quantity_is_copied() -> None:
     np.testing.assert_array_equal(outputs["case0"][:, :2], outputs["first"])
     np.testing.assert_array_equal(outputs["case0"][:, 4:], outputs["first"])
     check_everywhere((net,), seed=2)
-    text = emit(net, "someone", find_target("cortex-m4")).files["hv_bench.c"].decode()
+    text = emit(schedule(net, find_target("cortex-m4")), "someone").files["hv_bench.c"].decode()
     assert "= input0[i]; /* the output's scale already */" in text
     assert "= hv_requantise(input1[i] - (-8)," in text
 

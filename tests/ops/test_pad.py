@@ -17,6 +17,7 @@ from codegen.errors import HvError
 from codegen.ops.base import QuantLayer
 from codegen.ops.pad import Pad
 from codegen.ops.reshape import Reshape
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import quant_net
 
@@ -97,7 +98,7 @@ def _case(mode: str, before: list[int], after: list[int], **fields: object) -> J
 )
 def test_only_padded_axes_are_computed(case: Json, statements: list[str]) -> None:
     net = quant_net(bench((3, 4, 2), [case]))
-    text = emit(net, "someone", find_target("cortex-m4")).files["hv_bench.c"].decode()
+    text = emit(schedule(net, find_target("cortex-m4")), "someone").files["hv_bench.c"].decode()
     for statement in statements:
         assert statement in text
 

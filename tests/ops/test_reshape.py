@@ -18,7 +18,7 @@ from codegen.emit import emit
 from codegen.errors import HvError
 from codegen.ops.reshape import Reshape
 from codegen.plan import plan_memory
-from codegen.schedule import portable
+from codegen.schedule import portable, schedule
 from codegen.targets import find_target
 from tests.networks import images, quant_net
 
@@ -63,7 +63,7 @@ def test_operators_read_the_new_shape() -> None:
     plan = plan_memory(portable(net))
     assert plan.buffer_of["case0"] == plan.buffer_of["vector"] == "first"
     assert plan.buffer_of["case2"] == "case1"
-    text = emit(net, "someone", find_target("cortex-m4")).files["hv_bench.c"].decode()
+    text = emit(schedule(net, find_target("cortex-m4")), "someone").files["hv_bench.c"].decode()
     assert (
         "/* case0: reshape, 24 -> 2x6x2, the bytes of vector in another shape: no code. */" in text
     )

@@ -17,6 +17,7 @@ from codegen.errors import HvError
 from codegen.ops.base import QuantLayer
 from codegen.ops.reshape import Reshape
 from codegen.ops.slice import Slice
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import quant_net
 
@@ -72,7 +73,7 @@ def _case(start: list[int], size: list[int], step: list[int]) -> Json:
 )
 def test_the_loops_are_as_few_as_can_be(case: Json, statement: str) -> None:
     net = quant_net(bench((3, 4, 2), [case]))
-    text = emit(net, "someone", find_target("cortex-m4")).files["hv_bench.c"].decode()
+    text = emit(schedule(net, find_target("cortex-m4")), "someone").files["hv_bench.c"].decode()
     assert statement in text
 
 

@@ -17,6 +17,7 @@ from codegen.errors import HvError
 from codegen.ops.base import QuantLayer
 from codegen.ops.reshape import Reshape
 from codegen.ops.transpose import Transpose
+from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests.networks import quant_net
 
@@ -65,7 +66,7 @@ def test_is_numpys_transpose(cases: tuple[Shape3, list[Json]], seed: int) -> Non
 )
 def test_axes_that_move_together_are_one_loop(axes: list[int], statement: str) -> None:
     net = quant_net(bench((3, 4, 2), [{"op": "transpose", "inputs": ["first"], "axes": axes}]))
-    text = emit(net, "someone", find_target("cortex-m4")).files["hv_bench.c"].decode()
+    text = emit(schedule(net, find_target("cortex-m4")), "someone").files["hv_bench.c"].decode()
     assert statement in text
 
 

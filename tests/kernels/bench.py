@@ -1,0 +1,90 @@
+"""Runs kernels everywhere: each layer of a bench by a kernel of choice, here and emulated."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from codegen import reference
+from codegen.emit import emit, write_emission
+from codegen.kernels.base import Kernel
+from codegen.layout import pack
+from codegen.lower import Program
+from codegen.nets import QuantNet
+from codegen.ops.base import QuantLayer
+from codegen.schedule import ScheduledNet, candidates
+from codegen.targets import Target
+from host_tools.boards import load_board
+from host_tools.build import FirmwareOrder, build_firmware
+from host_tools.emulators import choose_emulator
+from host_tools.manifest import load_manifest
+from host_tools.run import run_trace
+from host_tools.simulator import Simulator
+from host_tools.toolchain import Purpose
+from host_tools.toolchain import choose as choose_toolchain
+from tests.networks import images
+from tests.ops.harness import assert_same
+
+Choice = Callable[[QuantLayer, Sequence[Kernel]], Kernel]
+
+
+def scheduled_by(net: QuantNet, target: Target, choice: Choice) -> ScheduledNet:
+    """Each layer by what `choice` takes of the kernels that can compute it."""
+    kernels = {layer.name: choice(layer, candidates(layer, target)) for layer in net.layers}
+    return ScheduledNet(net=net, target=target, kernels=kernels)
+
+
+def check_on_host(scheduled: Sequence[ScheduledNet], seed: int, count: int = 6) -> None:
+    """The nets are persons of one kernel: the C twins give the reference's bits for each."""
+    batch = images(scheduled[0].net.arch, count, seed)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "emitted"
+        program = _emitted(scheduled[0], folder)
+        for one in scheduled:
+            person = pack(program.person, program.abi[: program.person.header_bytes], one.stored())
+            _compare(one, batch, Simulator(folder, person=person).trace(batch), "host")
+
+
+def check_on_board(scheduled: ScheduledNet, seed: int, emulator: str, count: int = 3) -> None:
+    """The assembly gives the reference's bits, and stores into the arena and the stack alone."""
+    batch = images(scheduled.net.arch, count, seed)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "emitted"
+        _emitted(scheduled, folder)
+        board = load_board(scheduled.target.board or "")
+        firmware = build_firmware(
+            FirmwareOrder(
+                app="trace",
+                board=board,
+                toolchain=choose_toolchain(Purpose.FIRMWARE),
+                manifest=load_manifest(folder),
+                out=Path(parent) / "out",
+            )
+        )
+        chosen = choose_emulator(board, emulator)
+        ran = run_trace(chosen, firmware, batch, watch_stores=chosen.watches_stores)
+        _compare(scheduled, batch, ran.trace.tensors, emulator)
+        if ran.outcome.stores is not None and firmware.stack is not None:
+            assert ran.outcome.stores.stack_used_bytes <= firmware.stack.size_bytes
+
+
+def _emitted(scheduled: ScheduledNet, folder: Path) -> Program:
+    emission = emit(scheduled, "someone")
+    write_emission(emission, folder)
+    return emission.program
+
+
+def _compare(
+    scheduled: ScheduledNet, batch: np.ndarray, tensors: dict[str, np.ndarray], where: str
+) -> None:
+    expected = reference.run(scheduled.net, batch)
+    for layer in scheduled.net.layers:
+        kernel = scheduled.kernel(layer).describe()
+        assert_same(
+            expected[layer.name],
+            tensors[layer.name],
+            f"{where}: layer {layer.name} ({layer.op}, {layer.input_shapes}) by {kernel}",
+        )
