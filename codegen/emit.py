@@ -57,6 +57,7 @@ def emit(scheduled: ScheduledNet, user: str) -> Emission:
     net = scheduled.net
     check_user_name(user)
     check_network(net)
+    scheduled.check()
     program = lower(scheduled, plan_memory(scheduled))
     tensors = scheduled.stored()
     payload = layout.pack(program.person, program.abi[: layout.ABI_BYTES], tensors)
@@ -103,6 +104,7 @@ def emit_network(
     """
     net = scheduled.net
     check_network(net)
+    scheduled.check()
     program = lower(scheduled, plan_memory(scheduled))
     runtime = (*RUNTIME_SOURCES, *program.sources)
     sources = _own_sources(program) + runtime

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from codegen.errors import GateBreach
 from codegen.kernels import KERNELS
 from codegen.kernels.base import Kernel
 from codegen.kernels.portable import PORTABLE
@@ -52,6 +53,12 @@ class ScheduledNet:
             for layer in self.net.layers
             for name, values in self.kernel(layer).stored(layer).items()
         }
+
+    def check(self) -> None:
+        """Raises GateBreach unless every kernel is proved exact for the actual weights."""
+        found = [fault for layer in self.net.layers for fault in self.kernel(layer).breaches(layer)]
+        if found:
+            raise GateBreach(f"kernels of {self.net.arch.name}", tuple(found))
 
     def is_personal(self, tensor: str) -> bool:
         """Whether a stored tensor, "layer.tensor", belongs to a person: its whole layer does."""

@@ -6,5 +6,6 @@ from codegen.kernels.base import Kernel
 from codegen.kernels.conv_tile import ConvTile
 from codegen.kernels.depthwise_rows import DepthwiseRows
 from codegen.kernels.portable import Portable
+from codegen.kernels.winograd import Winograd
 
-KERNELS: tuple[type[Kernel], ...] = (Portable, ConvTile, DepthwiseRows)
+KERNELS: tuple[type[Kernel], ...] = (Portable, ConvTile, DepthwiseRows, Winograd)

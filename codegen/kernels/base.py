@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from codegen.errors import HvError
 from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
 from codegen.targets import Target
 
@@ -61,6 +62,10 @@ class Kernel(ABC):
     @abstractmethod
     def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
         """The layer's tensors in that layout."""
+
+    def breaches(self, layer: QuantLayer) -> list[HvError]:
+        """What this kernel needs to be exact and the actual weights do not grant."""
+        return []
 
     @abstractmethod
     def context(self, layer: QuantLayer, function: str) -> KernelContext:

@@ -13,6 +13,7 @@ DSP_FRAMES: Mapping[str, int] = {
     "hv_widen": 28,
     "hv_widen_camera": 28,
     "hv_widen_channels": 44,
+    "hv_flip": 8,
     "hv_fill": 0,
 }
 

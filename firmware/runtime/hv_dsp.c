@@ -40,6 +40,13 @@ void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint3
     }
 }
 
+void hv_flip(const int8_t from[], uint8_t to[], uint32_t count)
+{
+    for (uint32_t i = 0u; i < count; ++i) {
+        to[i] = (uint8_t)((int32_t)from[i] + 128);
+    }
+}
+
 void hv_fill(int16_t to[], uint32_t count, int32_t value)
 {
     for (uint32_t i = 0u; i < count; ++i) {

@@ -31,6 +31,9 @@ void hv_widen_camera(const uint8_t from[], int16_t to[], uint32_t count);
  * row_elements further each; pixels, row_elements: even; channels: a multiple of 4. */
 void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint32_t channels, uint32_t row_elements);
 
+/* Copies bytes, int8 to q + 128. from, to: aligned to 4; count: a multiple of 4. */
+void hv_flip(const int8_t from[], uint8_t to[], uint32_t count);
+
 /* Sets count elements to a value. to: aligned to 4; count: a multiple of 2. */
 void hv_fill(int16_t to[], uint32_t count, int32_t value);
 

@@ -169,6 +169,32 @@
     pop {r4-r11, pc}
     .size hv_widen_channels, . - hv_widen_channels
 
+/* void hv_flip(const int8_t from[], uint8_t to[], uint32_t count)
+ *   r0 from   r1 to   r2 count   r3, r4, r5, r12 words
+ *   stack 8 bytes */
+    function hv_flip
+    push {r4, r5}
+    subs r2, r2, #16
+    blo 2f
+1:  ldm r0!, {r3, r4, r5, r12}
+    eor r3, r3, #0x80808080
+    eor r4, r4, #0x80808080
+    eor r5, r5, #0x80808080
+    eor r12, r12, #0x80808080
+    stm r1!, {r3, r4, r5, r12}
+    subs r2, r2, #16
+    bhs 1b
+2:  adds r2, r2, #16
+    beq 4f
+3:  ldr r3, [r0], #4
+    eor r3, r3, #0x80808080
+    str r3, [r1], #4
+    subs r2, r2, #4
+    bne 3b
+4:  pop {r4, r5}
+    bx lr
+    .size hv_flip, . - hv_flip
+
 /* void hv_fill(int16_t to[], uint32_t count, int32_t value)
  *   r0 to   r1 count   r2 value, twice in a word
  *   stack 0 bytes */

@@ -25,7 +25,7 @@ from host_tools.run import run_trace
 from host_tools.simulator import Simulator
 from host_tools.toolchain import Purpose
 from host_tools.toolchain import choose as choose_toolchain
-from tests.networks import images
+from tests.networks import extreme, images, with_tensor
 from tests.ops.harness import assert_same
 
 Choice = Callable[[QuantLayer, Sequence[Kernel]], Kernel]
@@ -35,6 +35,15 @@ def scheduled_by(net: QuantNet, target: Target, choice: Choice) -> ScheduledNet:
     """Each layer by what `choice` takes of the kernels that can compute it."""
     kernels = {layer.name: choice(layer, candidates(layer, target)) for layer in net.layers}
     return ScheduledNet(net=net, target=target, kernels=kernels)
+
+
+def extreme_for_kernels(net: QuantNet, seed: int) -> QuantNet:
+    """Integers at the limits of Winograd's kernel: weights as they are, biases smaller."""
+    net = extreme(net, seed)
+    for layer in net.layers:
+        if layer.op.kind == "conv2d":
+            net = with_tensor(net, f"{layer.name}.bias", layer.tensors["bias"] >> 7)
+    return net
 
 
 def check_on_host(scheduled: Sequence[ScheduledNet], seed: int, count: int = 6) -> None:

@@ -12,13 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen.emit import emit, write_emission
+from codegen.errors import GateBreach
 from codegen.kernels.base import Kernel
 from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.schedule import ScheduledNet, candidates
 from codegen.targets import find_target
 from tests.c_host import program, run
-from tests.kernels.bench import check_on_board, check_on_host, scheduled_by
+from tests.kernels.bench import (
+    check_on_board,
+    check_on_host,
+    extreme_for_kernels,
+    scheduled_by,
+)
 from tests.networks import extreme, quant_net
 from tests.ops.harness import Json, Shape3, bench
 from tests.ops.strategies import activations, compiled, seeds, sources, windows
@@ -31,6 +37,22 @@ def _convolution(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401 - hypothesis
     return {"op": "conv2d", "channels": channels, **draw(windows(shape))}
 
 
+def _whole_tiles(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    """3x3 with stride 1, padded so that the output is of whole tiles of 4 x 4."""
+    sides = [_padding(draw, size) for size in shape[:2]]
+    (top, bottom), (left, right) = sides
+    channels = draw(st.sampled_from((2, 4, 6)))
+    padding = [top, left, bottom, right]
+    return {"op": "conv2d", "kernel": [3, 3], "channels": channels, "padding": padding}
+
+
+def _padding(draw: Any, size: int) -> tuple[int, int]:  # noqa: ANN401
+    """Before and after; three that are too many leave the output as it comes."""
+    missing = (2 - size) % 4
+    before = draw(st.integers(max(missing - 2, 0), min(missing, 2)))
+    return before, min(missing - before, 2)
+
+
 def _pointwise(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
     return {"op": "pointwise", "channels": draw(st.sampled_from((1, 2, 4, 6)))}
 
@@ -39,7 +61,7 @@ def _depthwise(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
     return {"op": "depthwise", **draw(windows(shape))}
 
 
-MAKERS = (_convolution, _pointwise, _depthwise)
+MAKERS = (_convolution, _whole_tiles, _pointwise, _depthwise)
 
 
 @st.composite
@@ -81,7 +103,7 @@ def test_c_twins_give_the_same_bits(
 ) -> None:
     usual = quant_net(bench(*cases), shared_seed=seed, person_seed=seed, threshold=0.0)
     one = scheduled_by(usual, M4, _Drawn(data))
-    check_on_host((one, _same_kernels(one, extreme(usual, seed))), seed)
+    check_on_host((one, _same_kernels(one, extreme_for_kernels(usual, seed))), seed)
 
 
 @compiled
@@ -90,7 +112,7 @@ def test_assembly_gives_the_same_bits(
     cases: tuple[Shape3, list[Json]], seed: int, is_extreme: bool, data: st.DataObject
 ) -> None:
     net = quant_net(bench(*cases), shared_seed=seed, person_seed=seed, threshold=0.0)
-    net = extreme(net, seed) if is_extreme else net
+    net = extreme_for_kernels(net, seed) if is_extreme else net
     check_on_board(scheduled_by(net, M4, _Drawn(data)), seed, "unicorn")
 
 
@@ -113,6 +135,20 @@ NICE: tuple[tuple[Shape3, tuple[Json, ...]], ...] = (
         ),
     ),
     (
+        (16, 8, 8),
+        (
+            {"op": "conv2d", "kernel": [3, 3], "padding": [1, 1, 1, 1], "channels": 4},
+            {"op": "conv2d", "kernel": [3, 3], "padding": [2, 0, 0, 2], "channels": 2},
+        ),
+    ),
+    (
+        (10, 18, 4),
+        (
+            {"op": "conv2d", "kernel": [3, 3], "padding": [0, 0, 0, 0], "channels": 2},
+            {"op": "conv2d", "kernel": [3, 3], "padding": [2, 1, 2, 1], "channels": 6},
+        ),
+    ),
+    (
         (8, 22, 8),
         (
             {"op": "conv2d", "kernel": [3, 7], "padding": [1, 3, 1, 3], "channels": 2},
@@ -125,14 +161,14 @@ NICE: tuple[tuple[Shape3, tuple[Json, ...]], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("shape, cases", NICE, ids=("small", "wide"))
+@pytest.mark.parametrize("shape, cases", NICE, ids=("small", "tiles", "no padding", "wide"))
 @pytest.mark.parametrize("source", ["image", "first"])
 def test_every_blocking_on_the_emulated_board(
     shape: Shape3, cases: tuple[Json, ...], source: str
 ) -> None:
     """QEMU watches every store: none goes outside the arena and the stack."""
     arch = bench(shape, [{**case, "inputs": [source]} for case in cases])
-    net = extreme(quant_net(arch, shared_seed=1, person_seed=1, threshold=0.0), seed=4)
+    net = extreme_for_kernels(quant_net(arch, shared_seed=1, person_seed=1, threshold=0.0), seed=4)
     most = max(len(candidates(layer, M4)) for layer in net.layers)
     for number in range(1, most):
         scheduled = scheduled_by(net, M4, lambda _, found, n=number: found[n % len(found)])
@@ -149,7 +185,7 @@ def test_the_benches_reach_every_kernel() -> None:
         for layer in quant_net(bench(shape, [{**c, "inputs": [source]} for c in cases])).layers
         for candidate in candidates(layer, M4)
     }
-    assert {"conv_tile", "depthwise_rows"} <= reached
+    assert {"conv_tile", "depthwise_rows", "winograd"} <= reached
 
 
 def test_frames_are_what_the_assembly_pushes(tmp_path: Path) -> None:
@@ -187,3 +223,13 @@ def _pushed_bytes(disassembly: str) -> dict[str, int]:
 def _registers(part: str) -> int:
     ends = [int(number) for number in re.findall(r"\d+", part)]
     return ends[-1] - ends[0] + 1 if "-" in part else 1
+
+
+def test_winograd_is_refused_where_it_is_not_exact() -> None:
+    """Biases that the accumulator has room for, and 64 times the accumulator has not."""
+    shape, cases = NICE[1]
+    arch = bench(shape, [{**case, "inputs": ["first"]} for case in cases])
+    net = extreme(quant_net(arch, shared_seed=1, person_seed=1, threshold=0.0), seed=4)
+    scheduled = scheduled_by(net, M4, lambda _, found: found[-1])
+    with pytest.raises(GateBreach, match="Winograd's kernel is exact below 33554432"):
+        emit(scheduled, "someone")
