@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def check_plot(path: Path) -> None:
     """Returns when a picture can be drawn into this file.
 
     Raises:
-        HvError: its suffix is that of no known format.
+        HvError: its suffix is that of no known format, or its folder is not there.
         ProgramMissing: matplotlib is not installed.
     """
     if path.suffix.lower() not in FORMATS:
@@ -73,6 +74,8 @@ def check_plot(path: Path) -> None:
             where=str(path),
             hint=f"choose one of {', '.join(FORMATS)}",
         )
+    if not path.parent.is_dir():
+        raise HvError("there is no such folder", where=str(path.parent), hint="make it first")
     if importlib.util.find_spec("matplotlib") is None:
         raise ProgramMissing(
             "the package matplotlib is not installed", hint="pip install 'hvcodegen[plot]'"
@@ -87,21 +90,30 @@ def draw(measured: Measured, name: str, path: Path) -> None:
         name: whose it is, for the title.
         path: .svg or .png; see `check_plot`.
     """
+    suffix = path.suffix.lower()
+    content = io.BytesIO()
+    with styled():
+        figure = make_figure(measured, name)
+        figure.savefig(content, format=suffix[1:], metadata=FORMATS[suffix])
+    write_atomically(path, content.getvalue())
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """While figures are made and drawn: our style, and nothing of this machine's."""
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         settings: Any = matplotlib.rcParams  # typed by 300 names, one by one
         settings.update(_STYLE)
-        figure = _figure(measured, name)
-        content = io.BytesIO()
-        suffix = path.suffix.lower()
-        figure.savefig(content, format=suffix[1:], metadata=FORMATS[suffix])
-    write_atomically(path, content.getvalue())
+        yield
 
 
-def _figure(measured: Measured, name: str) -> Figure:
+def make_figure(measured: Measured, name: str) -> Figure:
+    """The picture before it is drawn: costs above, memory below."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     layers = [layer for layer in measured.profile.layers if layer.cost.instructions]
     steps = len(measured.profile.layers)
@@ -109,7 +121,8 @@ def _figure(measured: Measured, name: str) -> Figure:
     width = max(_WIDTH, _STEP_WIDTH * steps) + names
     bars = 0.9 + _BAR_HEIGHT * len(layers)
     height = bars + _MEMORY_HEIGHT + 1.0 + (names if _is_upright(steps) else 0.0)
-    figure = Figure(figsize=(width, height), layout="constrained")
+    layout = ConstrainedLayoutEngine(wspace=0.04)
+    figure = Figure(figsize=(width, height), layout=layout)
     figure.suptitle(
         f"{name} on {measured.target}", fontsize=12, fontweight="bold", x=0.01, ha="left"
     )

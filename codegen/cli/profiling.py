@@ -184,30 +184,29 @@ def _estimate_json(core: Core) -> dict[str, Any]:
         "error": core.error or None,
         "validated": bool(core.error),
         "cycles": "zero wait states",
-        "cycles_at_worst": _worst(core),
+        "cycles_at_worst": "; ".join(_worst(core)),
     }
 
 
-def _worst(core: Core) -> str:
+def _worst(core: Core) -> tuple[str, str]:
+    """What the other end of the range assumes of the core, and of flash."""
     flash = core.flash
     return (
-        f"every refill of the pipeline {_longest_refill(core)} cycles, no loads overlapped, and "
-        f"{flash.wait_states} wait states for each {flash.line_bytes} bytes of flash, without "
-        f"cache or prefetch: {flash.chip}"
+        f"{core.pessimistic.branch} cycles for every refill of the pipeline, no loads overlapped",
+        f"flash with {flash.wait_states} wait states for each {flash.line_bytes} bytes, without "
+        f"cache or prefetch: {flash.chip}",
     )
-
-
-def _longest_refill(core: Core) -> int:
-    return core.pessimistic.branch
 
 
 def _estimate_lines(core: Core | None, target: str) -> Iterable[str]:
     if core is None:
         return [f"cycles    none: no timings are published for the {target}", ""]
+    of_core, of_flash = _worst(core)
     error = f"within {core.error}" if core.error else "not compared with hardware"
     return [
         f"cycles    at zero wait states, {error}; {core.source}",
-        f"at worst  {_worst(core)}",
+        f"at worst  {of_core};",
+        f"          {of_flash}",
         "",
     ]
 
