@@ -296,7 +296,7 @@ def run_stack(firmware: Firmware, manifest: Manifest) -> StackBound | None:
     """The proved bound of the run function alone; None without a call graph."""
     if not firmware.callgraphs:
         return None
-    return stack_bound(firmware.callgraphs, manifest.run_function)
+    return stack_bound(firmware.callgraphs, manifest.run_function, manifest.frames)
 
 
 def _stack_used(

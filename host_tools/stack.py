@@ -79,7 +79,7 @@ def stack_bound(
         HvError: recursion, a call through a pointer, a frame of variable size, or a function
             without a known frame: there is no bound then.
     """
-    return _deepest(_read_graph(callgraph_files, root), root, (), {})
+    return _deepest(_read_graph(callgraph_files, root, assembly_frames), root, (), {})
 
 
 def stack_before(callgraph_files: Iterable[Path], root: str, function: str) -> int:
@@ -88,7 +88,7 @@ def stack_before(callgraph_files: Iterable[Path], root: str, function: str) -> i
     Raises:
         HvError: `root` does not lead to it, or by ways of different depths.
     """
-    graph = _read_graph(callgraph_files, root)
+    graph = _read_graph(callgraph_files, root, {})
     depths = set(_depths(graph, root, function, ()))
     if len(depths) != 1:
         ways = "no way" if not depths else "ways of different depths"
@@ -96,7 +96,9 @@ def stack_before(callgraph_files: Iterable[Path], root: str, function: str) -> i
     return depths.pop()
 
 
-def _read_graph(callgraph_files: Iterable[Path], root: str) -> CallGraph:
+def _read_graph(
+    callgraph_files: Iterable[Path], root: str, assembly_frames: Mapping[str, int]
+) -> CallGraph:
     graph = parse_callgraph(path.read_text(encoding="utf-8") for path in callgraph_files)
     known = {**LIBRARY_FRAMES, **assembly_frames, **graph.frames_bytes}
     graph = CallGraph(frames_bytes=known, callees=graph.callees)
