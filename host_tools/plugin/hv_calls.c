@@ -1,3 +1,4 @@
+/* hv_calls.c: follows calls and returns; see hv_calls.h. */
 #include "hv_calls.h"
 
 #include <stdio.h>

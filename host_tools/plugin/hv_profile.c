@@ -1,3 +1,4 @@
+/* hv_profile.c: counts blocks; see hv_profile.h. */
 #include "hv_profile.h"
 
 #include <inttypes.h>
