@@ -281,7 +281,7 @@ def _ram(
 ) -> Ram:
     board = firmware.order.board
     variables = [s for s in symbols if s.kind == "STT_OBJECT" and _is_kernel(s, manifest)]
-    bound = run_stack(firmware, manifest)
+    bound = _run_stack(firmware, manifest)
     return Ram(
         arena=manifest.arena_bytes,
         input=manifest.image_bytes,
@@ -292,7 +292,7 @@ def _ram(
     )
 
 
-def run_stack(firmware: Firmware, manifest: Manifest) -> StackBound | None:
+def _run_stack(firmware: Firmware, manifest: Manifest) -> StackBound | None:
     """The proved bound of the run function alone; None without a call graph."""
     if not firmware.callgraphs:
         return None
