@@ -1,12 +1,14 @@
 # make demo   sets up, then goes the whole way once: photograph -> weights -> C -> emulated board
 # make test   sets up, then runs every test
 # make zoo    sets up, then prints what seven networks from PyTorch measure; FILES="a.onnx" adds files
+# make bench  sets up, then prints what networks cost on a target; FILES="a.onnx", TARGET=cortex-m3
 # make clean  removes what the two have made (the virtual environment too)
 
 PYTHON ?= python3
 BIN := .venv/bin
+TARGET ?= cortex-m4
 
-.PHONY: demo test zoo clean setup-demo setup-test
+.PHONY: demo test zoo bench clean setup-demo setup-test
 
 demo: setup-demo
 	$(BIN)/hvcodegen demo
@@ -16,6 +18,9 @@ test: setup-test
 
 zoo: setup-test
 	$(BIN)/python -m tests.importing.zoo_table $(FILES)
+
+bench: setup-test
+	$(BIN)/python -m tests.bench.table --target $(TARGET) $(FILES)
 
 setup-demo:
 	@PYTHON=$(PYTHON) bash host_tools/bootstrap.sh demo

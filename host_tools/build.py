@@ -135,12 +135,14 @@ class Firmware:
         order: what it was built from.
         sizes: where flash and RAM go; None without a kernel.
         stack: the proved bound; None when the compiler reports no call graph (zig).
+        callgraphs: the call graphs that the bound is proved from; none from zig.
     """
 
     elf: Path
     order: FirmwareOrder
     sizes: Sizes | None
     stack: StackBound | None
+    callgraphs: tuple[Path, ...] = ()
 
 
 def app_names() -> tuple[str, ...]:
@@ -209,6 +211,7 @@ def build_firmware(order: FirmwareOrder) -> Firmware:
         order=order,
         sizes=measure(plan.result, order.manifest.prefix) if order.manifest else None,
         stack=_stack_bound(plan, order) if plan.callgraphs else None,
+        callgraphs=plan.callgraphs,
     )
     _check_stack(firmware)
     return firmware

@@ -109,6 +109,11 @@ class Manifest:
         return "hv_" + self.architecture.replace("-", "_")
 
     @property
+    def run_function(self) -> str:
+        """The C function of a whole inference."""
+        return f"{self.prefix}_run"
+
+    @property
     def trace_bytes(self) -> int:
         """Size of all layers' tensors for one image."""
         return sum(layer.size_bytes for layer in self.layers)

@@ -22,7 +22,7 @@ class TraceRun:
 
     Attributes:
         trace: every tensor of every image.
-        outcome: the instruction counts and stores, if asked for.
+        outcome: the instruction counts, stores and executions, if asked for.
     """
 
     trace: Trace
@@ -36,6 +36,7 @@ def run_trace(
     *,
     count: bool = False,
     watch_stores: bool = False,
+    profile: bool = False,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> TraceRun:
     """Runs images through a traced firmware.
@@ -49,6 +50,7 @@ def run_trace(
         images: uint8 [N, H, W, C].
         count: whether to count the instructions of each layer.
         watch_stores: whether to check that layers store into the arena and the stack alone.
+        profile: whether to count each block of code of the whole runs.
         timeout_s: wall-clock limit, in seconds.
 
     Raises:
@@ -64,6 +66,7 @@ def run_trace(
         outputs=("trace.bin",),
         count=count,
         watch_stores=watch_stores,
+        profile=profile,
         timeout_s=timeout_s,
     )
     where = f"{firmware.elf} on {emulator.name}"

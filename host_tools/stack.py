@@ -7,7 +7,7 @@ object, with every function's frame size.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -79,12 +79,44 @@ def stack_bound(
         HvError: recursion, a call through a pointer, a frame of variable size, or a function
             without a known frame: there is no bound then.
     """
+    return _deepest(_read_graph(callgraph_files, root, assembly_frames), root, (), {})
+
+
+def stack_before(callgraph_files: Iterable[Path], root: str, function: str) -> int:
+    """Returns how many bytes of stack the callers of a function hold, `root` the outermost.
+
+    Raises:
+        HvError: `root` does not lead to it, or by ways of different depths.
+    """
+    graph = _read_graph(callgraph_files, root, {})
+    depths = set(_depths(graph, root, function, ()))
+    if len(depths) != 1:
+        ways = "no way" if not depths else "ways of different depths"
+        raise HvError(f"{ways} from {root} to {function}", where="stack bound")
+    return depths.pop()
+
+
+def _read_graph(
+    callgraph_files: Iterable[Path], root: str, assembly_frames: Mapping[str, int]
+) -> CallGraph:
     graph = parse_callgraph(path.read_text(encoding="utf-8") for path in callgraph_files)
     known = {**LIBRARY_FRAMES, **assembly_frames, **graph.frames_bytes}
     graph = CallGraph(frames_bytes=known, callees=graph.callees)
     if root not in graph.frames_bytes:
         raise HvError(f"no function {root} in the call graph", where="stack bound")
-    return _deepest(graph, root, (), {})
+    return graph
+
+
+def _depths(
+    graph: CallGraph, function: str, wanted: str, callers: tuple[str, ...]
+) -> Iterator[int]:
+    """The frames of all that is called on the way, for each way."""
+    if function == wanted:
+        yield sum(graph.frames_bytes.get(caller, 0) for caller in callers)
+        return
+    for callee in sorted(graph.callees.get(function, ())):
+        if callee not in callers:
+            yield from _depths(graph, callee, wanted, (*callers, function))
 
 
 def parse_callgraph(texts: Iterable[str]) -> CallGraph:

@@ -21,6 +21,7 @@ VERBS = (
     "simulate",
     "build",
     "run",
+    "profile",
     "verify",
     "export",
     "inspect",

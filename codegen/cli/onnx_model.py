@@ -14,7 +14,7 @@ from codegen.architecture_rules import name_faults
 from codegen.calibration.choose import Options, Report, Samples, calibrate
 from codegen.cli.common import counted, progress, talk
 from codegen.cli.quantisation import still_remarks
-from codegen.cli.samples import needs, read_samples
+from codegen.cli.samples import made_up_samples, needs, read_samples
 from codegen.cli.subject import Subject, SubjectOrder
 from codegen.errors import HvError
 from codegen.importing.importer import ImportedNet, import_graph
@@ -25,6 +25,7 @@ from codegen.quantise import layers_that_ask_a_range, quantise
 
 MOST_SAMPLES = 128  # more add time, not knowledge; evenly spread ones are taken
 MOST_NAMED = 5  # tensors in an error
+PLAINEST = Options(observer="minmax", equalise=False, bias_correction=False)
 _SHAPE = re.compile(r"([^=]+)=(\d+(?:,\d+)*)")
 
 
@@ -53,8 +54,13 @@ class Model:
         return 0 if self.samples is None else _count(self.samples)
 
 
-def load_model(order: SubjectOrder) -> Subject:
+def load_model(order: SubjectOrder, *, make_up: bool = False) -> Subject:
     """Reads, imports, calibrates and quantises a model.
+
+    Args:
+        order: what was asked for.
+        make_up: whether a model that needs samples and has none is quantised on made-up ones:
+            its answers mean nothing then, its costs are the same.
 
     Raises:
         HvError: the file, an operator, the samples, or what quantisation proves.
@@ -74,10 +80,12 @@ def load_model(order: SubjectOrder) -> Subject:
     if not missing:
         net = imported.net
         quantised = quantise(net)
+    elif samples is None and make_up:
+        net, quantised, report = _calibrated(imported, made_up_samples(imported.inputs), PLAINEST)
     elif samples is None:
         raise _needs_samples(order.onnx, imported, missing)
     else:
-        net, quantised, report = _calibrated(imported, samples, order)
+        net, quantised, report = _calibrated(imported, samples, _options(order))
     model = Model(
         file=order.onnx, imported=imported, report=report, samples=samples, pixels=order.pixels
     )
@@ -120,14 +128,17 @@ def house_integers(
     }
 
 
-def _calibrated(
-    imported: ImportedNet, samples: Mapping[str, np.ndarray], order: SubjectOrder
-) -> tuple[FloatNet, QuantNet, Report]:
-    options = Options(
+def _options(order: SubjectOrder) -> Options:
+    return Options(
         observer=order.observer,
         equalise=order.equalise,
         bias_correction=order.bias_correction,
     )
+
+
+def _calibrated(
+    imported: ImportedNet, samples: Mapping[str, np.ndarray], options: Options
+) -> tuple[FloatNet, QuantNet, Report]:
     runs = Samples(
         run_real=lambda net: run_real(net, imported, samples),
         inputs=lambda net: house_integers(net, imported, samples),

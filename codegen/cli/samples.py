@@ -13,6 +13,7 @@ from codegen.errors import GateBreach, HvError
 from codegen.importing.importer import Tensor
 
 ARRAYS = frozenset({".npy", ".npz"})
+MADE_UP = 8  # samples: enough for ranges that nobody looks at
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])  # of torchvision's and timm's models
 _IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225])
 
@@ -48,6 +49,19 @@ def read_samples(path: Path, inputs: Sequence[Tensor], pixels: str) -> dict[str,
     if not min(counts.values()):
         raise HvError("there are no samples in it", where=str(path), hint=needs(inputs))
     return samples
+
+
+def made_up_samples(inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
+    """Normal numbers, the same each time; for what does not depend on the samples.
+
+    Returns:
+        By the model's input names: float32 [MADE_UP, *shape of one sample].
+    """
+    generator = np.random.default_rng(0)
+    return {
+        tensor.model_name: generator.standard_normal((MADE_UP, *tensor.sample_shape), np.float32)
+        for tensor in inputs
+    }
 
 
 def needs(inputs: Sequence[Tensor]) -> str:

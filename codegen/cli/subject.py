@@ -63,8 +63,11 @@ class SubjectOrder:
     name: str | None
     store: Path
 
-    def load(self) -> Subject:
+    def load(self, *, make_up: bool = False) -> Subject:
         """Reads the user, or imports and quantises the model.
+
+        Args:
+            make_up: whether calibration samples that a model needs may be made up.
 
         Raises:
             click.UsageError: neither, or both.
@@ -80,7 +83,7 @@ class SubjectOrder:
             return Subject.from_user(load_user(self.store, self.user))
         from codegen.cli.onnx_model import load_model
 
-        return load_model(self)
+        return load_model(self, make_up=make_up)
 
 
 _OPTIONS = (

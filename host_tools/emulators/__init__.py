@@ -24,6 +24,16 @@ def find_emulator(name: str) -> Emulator:
     raise HvError(f"no emulator is called {name!r}", hint=f"choose one of {names}")
 
 
+def choose_profiler(board: Board) -> Emulator:
+    """Returns the emulator that profiles.
+
+    Raises:
+        HvError: it does not run the board.
+        ProgramMissing: it is not installed.
+    """
+    return choose_emulator(board, next(e.name for e in EMULATORS if e.profiles))
+
+
 def choose_emulator(board: Board, name: str | None = None) -> Emulator:
     """Returns the emulator called `name`, or the preferred one of those here that run the board.
 

@@ -26,6 +26,7 @@ class Job:
         outputs: names of the files to bring back.
         count: whether to count the instructions of each layer.
         watch_stores: whether to watch where stores go.
+        profile: whether to count each block of code that runs inside the kernel's run function.
         timeout_s: wall-clock limit, in seconds.
     """
 
@@ -34,6 +35,7 @@ class Job:
     outputs: tuple[str, ...]
     count: bool = False
     watch_stores: bool = False
+    profile: bool = False
     timeout_s: float = DEFAULT_TIMEOUT_S
 
 
@@ -85,6 +87,42 @@ class Stores:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BlockCount:
+    """How often a straight run of instructions ran, for one layer.
+
+    Attributes:
+        start: address of its first instruction.
+        end: first address behind its last one.
+        layer: the layer it ran for; None for the rest of an inference.
+        executions: how often all of it ran.
+        taken: how often its last instruction was a taken branch.
+    """
+
+    start: int
+    end: int
+    layer: str | None
+    executions: int
+    taken: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Executions:
+    """What ran inside the kernel's run function, all its calls together.
+
+    Attributes:
+        runs: how often it was called.
+        blocks: blocks may overlap: the emulator cuts the code anew where a branch enters it.
+        flash_loads: loads from flash, by layer; None stands for the rest of an inference.
+        lowest_stack_store: the lowest address in the stack that was stored to; None without any.
+    """
+
+    runs: int
+    blocks: tuple[BlockCount, ...]
+    flash_loads: Mapping[str | None, int]
+    lowest_stack_store: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a run left behind.
 
@@ -93,12 +131,14 @@ class Outcome:
         files: those outputs that the firmware wrote.
         counts: None unless asked for.
         stores: None unless asked for.
+        executions: None unless a profile was asked for.
     """
 
     exit_code: int
     files: Mapping[str, bytes]
     counts: Counts | None = None
     stores: Stores | None = None
+    executions: Executions | None = None
 
 
 class Emulator(Protocol):
@@ -114,6 +154,10 @@ class Emulator(Protocol):
     @property
     def watches_stores(self) -> bool:
         """Whether it can tell where stores go."""
+
+    @property
+    def profiles(self) -> bool:
+        """Whether it can count each block of code."""
 
     @property
     def hint(self) -> str:
@@ -161,6 +205,19 @@ def layer_addresses(firmware: Firmware) -> tuple[int, ...]:
     """Returns where the functions of `counted_layers` begin."""
     functions = tuple(layer.function or "" for layer in counted_layers(firmware))
     return function_addresses(firmware.elf, functions)
+
+
+def run_address(firmware: Firmware) -> int:
+    """Returns where the function of a whole inference begins.
+
+    Raises:
+        HvError: the firmware has no kernel, or not that function.
+    """
+    manifest = firmware.order.manifest
+    if manifest is None:
+        raise HvError("this firmware has no kernel to profile", where=str(firmware.elf))
+    (address,) = function_addresses(firmware.elf, (manifest.run_function,))
+    return address
 
 
 def stack_range(firmware: Firmware) -> tuple[int, int]:

@@ -23,7 +23,9 @@ from codegen.errors import HvError, ProgramMissing
 from host_tools.build import STANDARD, WARNINGS
 from host_tools.cache import cache_folder, content_hash
 from host_tools.emulators.base import (
+    BlockCount,
     Counts,
+    Executions,
     Job,
     LayerCount,
     Outcome,
@@ -31,6 +33,7 @@ from host_tools.emulators.base import (
     counted_layers,
     layer_addresses,
     machine_of,
+    run_address,
     stack_range,
 )
 from host_tools.processes import run_program
@@ -41,7 +44,7 @@ PROGRAM = "qemu-system-arm"
 VERSION_TIMEOUT_S = 30.0
 COMPILE_TIMEOUT_S = 120.0
 
-PLUGIN_SOURCE = Path(__file__).resolve().parent.parent / "plugin" / "hv_count.c"
+PLUGIN_FOLDER = Path(__file__).resolve().parent.parent / "plugin"
 PLUGIN_FLAGS = (STANDARD, *WARNINGS, "-O2", "-shared", "-fPIC", "-fvisibility=hidden")
 
 _REPORT = "hv_count_report.json"
@@ -53,6 +56,7 @@ class Qemu:
 
     name: str = "qemu"
     watches_stores: bool = True
+    profiles: bool = True
     hint: str = "apt install qemu-system-arm"
 
     def version(self) -> str | None:
@@ -86,7 +90,7 @@ class Qemu:
         """Runs a firmware in QEMU; see `Emulator.run`."""
         if self.path() is None:
             raise ProgramMissing(f"{PROGRAM} is not installed", hint=self.hint)
-        needs_plugin = job.count or job.watch_stores
+        needs_plugin = job.count or job.watch_stores or job.profile
         argv = self.argv(job, build_plugin(choose(Purpose.HOST)) if needs_plugin else None)
         with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
             folder = Path(scratch)
@@ -106,12 +110,14 @@ class Qemu:
             files=written,
             counts=_counts(job, report) if job.count else None,
             stores=_stores(job, report) if job.watch_stores else None,
+            executions=_executions(job, report) if job.profile else None,
         )
 
 
 def plan_plugin(toolchain: Toolchain, result: Path) -> tuple[str, ...]:
     """Returns the call that compiles the plugin."""
-    return (*toolchain.argv, *PLUGIN_FLAGS, str(PLUGIN_SOURCE), "-o", str(result))
+    sources = (str(path) for path in _plugin_files() if path.suffix == ".c")
+    return (*toolchain.argv, *PLUGIN_FLAGS, *sources, "-o", str(result))
 
 
 def build_plugin(toolchain: Toolchain) -> Path:
@@ -122,7 +128,8 @@ def build_plugin(toolchain: Toolchain) -> Path:
     """
     folder = cache_folder("plugins")
     options = (toolchain.name, toolchain.version, *PLUGIN_FLAGS)
-    name = content_hash((*(o.encode("utf-8") for o in options), PLUGIN_SOURCE.read_bytes()))
+    files = (path.read_bytes() for path in _plugin_files())
+    name = content_hash((*(o.encode("utf-8") for o in options), *files))
     plugin = folder / f"{name}.so"
     if plugin.is_file():
         return plugin
@@ -136,25 +143,31 @@ def build_plugin(toolchain: Toolchain) -> Path:
         if finished.exit_code != 0:
             raise HvError(
                 f"{toolchain.name} cannot compile it: {finished.output.strip()}",
-                where=str(PLUGIN_SOURCE),
+                where=str(PLUGIN_FOLDER),
             )
         result.replace(plugin)
     return plugin
+
+
+def _plugin_files() -> list[Path]:
+    return sorted(PLUGIN_FOLDER.iterdir())
 
 
 def _plugin_option(job: Job, plugin: Path) -> str:
     firmware = job.firmware
     layers = [f"layer={address:#x}" for address in layer_addresses(firmware)]
     options = [_escaped(str(plugin)), f"out={_REPORT}", *layers]
-    if job.watch_stores:
-        stack = stack_range(firmware)
+    stack = stack_range(firmware)
+    if job.watch_stores or job.profile:
         (main,) = function_addresses(firmware.elf, ("main",))
-        options += [
-            f"main={main:#x}",
-            f"stack={_range(stack)}",
-            f"allow={_range(stack)}",
-            f"allow={_range(section_range(firmware.elf, '.arena'))}",
-        ]
+        options += [f"main={main:#x}", f"stack={_range(stack)}"]
+    if job.watch_stores:
+        arena = section_range(firmware.elf, ".arena")
+        options += [f"allow={_range(stack)}", f"allow={_range(arena)}"]
+    if job.profile:
+        flash = firmware.order.board.flash
+        end = flash.origin + flash.size_bytes
+        options += [f"run={run_address(firmware):#x}", f"flash={_range((flash.origin, end))}"]
     return ",".join(options)
 
 
@@ -201,4 +214,19 @@ def _stores(job: Job, report: Mapping[str, Any]) -> Stores:
         stack_used_bytes=top - report.get("lowest_stack_store", top),
         strays=report["stray_stores"],
         first_strays=tuple((stray["instruction"], stray["address"]) for stray in report["strays"]),
+    )
+
+
+def _executions(job: Job, report: Mapping[str, Any]) -> Executions:
+    regions: tuple[str | None, ...] = (*(x.name for x in counted_layers(job.firmware)), None)
+    return Executions(
+        runs=report["runs"],
+        blocks=tuple(
+            BlockCount(
+                start=start, end=end, layer=regions[region], executions=executions, taken=taken
+            )
+            for start, end, region, executions, taken in report["blocks"]
+        ),
+        flash_loads=dict(zip(regions, report["flash_loads"], strict=True)),
+        lowest_stack_store=report.get("lowest_stack_store_of_runs"),
     )

@@ -26,15 +26,8 @@ from elftools.elf.elffile import ELFFile
 
 from codegen.errors import HvError, ProgramMissing
 from host_tools.boards import Board, Memory
-from host_tools.emulators.base import (
-    Counts,
-    Job,
-    LayerCount,
-    Outcome,
-    counted_layers,
-    layer_addresses,
-    machine_of,
-)
+from host_tools.emulators.base import Job, Outcome, counted_layers, layer_addresses, machine_of
+from host_tools.emulators.block_counter import BlockCounter
 
 PAGE_BYTES = 4096
 # The start-up code switches the FPU on in this page; without a machine around it, it is memory.
@@ -55,6 +48,7 @@ class Unicorn:
 
     name: str = "unicorn"
     watches_stores: bool = False
+    profiles: bool = False
     hint: str = "pip install unicorn"
 
     def version(self) -> str | None:
@@ -72,19 +66,23 @@ class Unicorn:
         """Runs a firmware in this process; see `Emulator.run`.
 
         Raises:
-            HvError: also when asked to watch stores, which would take minutes here.
+            HvError: also when asked to watch stores or to profile, which would take minutes here.
         """
         if self.version() is None:
             raise ProgramMissing("the package unicorn is not installed", hint=self.hint)
         if job.watch_stores:
             raise HvError("unicorn does not watch stores", hint="use qemu")
+        if job.profile:
+            raise HvError("unicorn does not profile", hint="use qemu")
         model = machine_of(self, job.firmware.order.board)
         machine = _Machine(job, model)
         exit_code = machine.run()
         return Outcome(
             exit_code=exit_code,
             files=machine.host.written(job.outputs),
-            counts=machine.counter.counts(job) if machine.counter else None,
+            counts=machine.counter.counts(counted_layers(job.firmware))
+            if machine.counter
+            else None,
         )
 
 
@@ -101,7 +99,9 @@ class _Machine:
         self._exit_code: int | None = None
         self._fault = ""
         self.host = _Host(files={name: bytearray(data) for name, data in job.inputs.items()})
-        self.counter = _Counter(layer_addresses(job.firmware)) if job.count else None
+        self.counter = (
+            BlockCounter(layer_addresses(job.firmware), self._code) if job.count else None
+        )
         mode = unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
         self._core = unicorn.Uc(unicorn.UC_ARCH_ARM, mode)
         self._core.ctl_set_cpu_model(getattr(arm_const, model))
@@ -154,8 +154,9 @@ class _Machine:
             for segment in ELFFile(stream).iter_segments("PT_LOAD"):
                 if segment["p_filesz"]:
                     self._core.mem_write(segment["p_paddr"], segment.data())
-        if self.counter:
-            self.counter.read_memory = self._core.mem_read
+
+    def _code(self, address: int, size_bytes: int) -> bytes:
+        return bytes(self._core.mem_read(address, size_bytes))
 
     def _on_exception(self, core: Any, number: int, _user: object) -> None:  # noqa: ANN401
         pc = core.reg_read(self._arm.UC_ARM_REG_PC)
@@ -262,94 +263,6 @@ class _Host:
     def _length(self, _core: Any, arguments: _Arguments) -> int:  # noqa: ANN401
         file = self.opened.get(arguments[0])
         return FAILED if file is None else len(self.files[file.name])
-
-
-@dataclass(kw_only=True)
-class _LayerTally:
-    calls: int = 0
-    instructions: int = 0
-    least: int = 0
-    most: int = 0
-
-
-class _Counter:
-    """Counts instructions by the same rules as hv_count.c, from the blocks that Unicorn runs."""
-
-    def __init__(self, functions: tuple[int, ...]) -> None:
-        self.read_memory: Callable[[int, int], bytearray] = lambda _address, _size: bytearray()
-        self._layer_at = {address: index for index, address in enumerate(functions)}
-        self._tallies = tuple(_LayerTally() for _ in functions)
-        self._block_instructions: dict[tuple[int, int], int] = {}
-        self._layer: int | None = None
-        self._return_address = 0
-        self._call_instructions = 0
-        self._previous_end = 0
-        self._total = 0
-
-    def on_block(self, _core: object, address: int, size: int, _user: object) -> None:
-        """Called before each block runs."""
-        count = self._block_instructions.get((address, size))
-        if count is None:
-            count = count_thumb_instructions(bytes(self.read_memory(address, size)))
-            self._block_instructions[address, size] = count
-        if self._layer is not None and address == self._return_address:
-            self._end_call()
-        layer = self._layer_at.get(address)
-        if layer is not None and layer != self._layer:
-            self._begin_call(layer)
-        self._total += count
-        self._call_instructions += count
-        self._previous_end = address + size
-
-    def counts(self, job: Job) -> Counts:
-        """Returns what was counted, when the firmware has ended."""
-        if self._layer is not None:
-            self._end_call()
-        layers = zip(counted_layers(job.firmware), self._tallies, strict=True)
-        return Counts(
-            total=self._total,
-            layers=tuple(
-                LayerCount(
-                    layer=layer.name,
-                    calls=tally.calls,
-                    instructions=tally.instructions,
-                    least=tally.least,
-                    most=tally.most,
-                )
-                for layer, tally in layers
-            ),
-        )
-
-    def _begin_call(self, layer: int) -> None:
-        if self._layer is not None:
-            self._end_call()
-        self._layer = layer
-        self._return_address = self._previous_end
-        self._call_instructions = 0
-
-    def _end_call(self) -> None:
-        tally = self._tallies[self._layer if self._layer is not None else 0]
-        count = self._call_instructions
-        tally.least = min(tally.least, count) if tally.calls else count
-        tally.most = max(tally.most, count)
-        tally.calls += 1
-        tally.instructions += count
-        self._layer = None
-
-
-def count_thumb_instructions(code: bytes) -> int:
-    """Returns how many instructions Thumb code holds.
-
-    Source: Armv7-M Architecture Reference Manual, A5.1: a halfword whose top five bits are 0b11101,
-    0b11110 or 0b11111 begins an instruction of 32 bits.
-    """
-    count = 0
-    position = 0
-    while position < len(code):
-        (halfword,) = struct.unpack_from("<H", code, position)
-        position += 4 if halfword >> 11 >= 0b11101 else 2
-        count += 1
-    return count
 
 
 def _whole_pages(memory: Memory) -> int:

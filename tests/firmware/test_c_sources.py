@@ -69,7 +69,7 @@ def test_every_file_begins_with_what_it_is_for(path: Path) -> None:
     assert ": " in first
 
 
-ON_TARGET = [path for path in SOURCES if path.name != "hv_count.c"]  # that one runs in QEMU
+ON_TARGET = [path for path in SOURCES if path.parent.name != "plugin"]  # that one runs in QEMU
 
 
 @pytest.mark.parametrize("path", ON_TARGET, ids=lambda path: path.name)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from toy import planted, reference, toy_images
@@ -10,8 +12,8 @@ from host_tools.boards import board_names, load_board
 from host_tools.compare import compare
 from host_tools.emulators import EMULATORS, choose_emulator, find_emulator
 from host_tools.emulators.base import Emulator, Job
+from host_tools.emulators.block_counter import count_thumb_instructions, ends_with_call
 from host_tools.emulators.qemu import Qemu, plan_plugin
-from host_tools.emulators.unicorn import count_thumb_instructions
 from host_tools.run import run_trace
 from host_tools.toolchain import Purpose, choose
 
@@ -217,11 +219,23 @@ def test_the_plugin_is_told_the_layers_and_the_memories(build: Build, tmp_path) 
     assert "stack=0x20000000-0x20001000" in option
 
 
+def test_the_plugin_is_told_the_run_and_the_flash(build: Build, tmp_path) -> None:  # noqa: ANN001
+    job = Job(firmware=build("mps2-an386"), inputs={}, outputs=(), profile=True)
+    option = Qemu().argv(job, tmp_path / "x.so")[-1]
+    names = [part.partition("=")[0] for part in option.split(",")]
+    assert names[1:] == ["out", "layer", "layer", "main", "stack", "run", "flash"]
+    assert "flash=0x0-0x400000" in option
+
+
 def test_the_exact_call_that_compiles_the_plugin(tmp_path) -> None:  # noqa: ANN001
     toolchain = choose(Purpose.HOST)
     argv = plan_plugin(toolchain, tmp_path / "x.so")
     assert argv[0] == str(toolchain.path)
-    assert argv[-3].endswith("host_tools/plugin/hv_count.c")
+    assert [Path(source).name for source in argv[-5:-2]] == [
+        "hv_calls.c",
+        "hv_count.c",
+        "hv_profile.c",
+    ]
     assert argv[-2:] == ("-o", str(tmp_path / "x.so"))
     assert "-Werror" in argv
 
@@ -237,6 +251,24 @@ def test_thumb_instructions_are_counted_by_their_length() -> None:
     # push {r4, lr}; mov.w r2, #0xe000e000; bkpt 0xab
     assert count_thumb_instructions(bytes.fromhex("10b5 4ff0e022 abbe")) == 3
     assert count_thumb_instructions(b"") == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "calls"),
+    [
+        ("00f000f8", True),  # bl .
+        ("9847", True),  # blx r3
+        ("00bf 9847", True),
+        ("9847 00bf", False),
+        ("1847", False),  # bx r3
+        ("00f000b8", False),  # b.w .
+        ("00f00080", False),  # beq.w .
+        ("4ff0e022", False),  # mov.w r2, #0xe000e000
+        ("", False),
+    ],
+)
+def test_calls_are_told_from_other_branches(code: str, calls: bool) -> None:
+    assert ends_with_call(bytes.fromhex(code)) is calls
 
 
 def test_boards_say_who_runs_them() -> None:
@@ -274,3 +306,4 @@ def test_every_emulator_is_an_emulator() -> None:
     emulators: tuple[Emulator, ...] = EMULATORS
     assert [emulator.name for emulator in emulators] == BOTH
     assert [emulator.watches_stores for emulator in emulators] == [True, False]
+    assert [emulator.profiles for emulator in emulators] == [True, False]

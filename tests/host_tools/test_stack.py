@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import HvError
-from host_tools.stack import LIBRARY_FRAMES, stack_bound
+from host_tools.stack import LIBRARY_FRAMES, stack_before, stack_bound
 
 
 def _node(name: str, size: int, kind: str = "static") -> str:
@@ -79,6 +79,23 @@ def test_unknown_functions_are_refused(tmp_path: Path) -> None:
 def test_a_missing_root_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HvError, match="no function main"):
         stack_bound(_write(tmp_path, _node("other", 8)), "main")
+
+
+def test_what_the_callers_hold(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path,
+        *(_node(name, size) for name, size in (("main", 8), ("way", 24), ("run", 40), ("in", 16))),
+        _edge("main", "way"),
+        _edge("way", "run"),
+        _edge("run", "in"),
+        _edge("main", "in"),
+    )
+    assert stack_before(files, "main", "run") == 8 + 24
+    assert stack_before(files, "main", "main") == 0
+    with pytest.raises(HvError, match="ways of different depths from main to in"):
+        stack_before(files, "main", "in")
+    with pytest.raises(HvError, match="no way from run to main"):
+        stack_before(files, "run", "main")
 
 
 def test_library_frames_are_those_of_the_library() -> None:

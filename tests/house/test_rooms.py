@@ -33,6 +33,8 @@ HEAVY = (
     "jinja2",
     "onnx",
     "onnxruntime",
+    "capstone",
+    "matplotlib",
 )
 PHOTOGRAPHS = {
     ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".ppm", ".pgm",

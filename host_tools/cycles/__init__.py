@@ -1,0 +1,1 @@
+"""Estimates of cycles: counted instructions times the timings that the core's maker publishes."""
