@@ -55,6 +55,14 @@ class Kernel(ABC):
         """Working memory it needs while it runs."""
         return 0
 
+    def overwrites(self, layer: QuantLayer) -> tuple[int, ...]:
+        """Inputs, by index, at whose first byte the output may begin if nobody reads them later.
+
+        It has read an element of such an input for the last time before it writes a byte of the
+        output there. The output is not larger than the input.
+        """
+        return ()
+
     @abstractmethod
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """Names and layouts of the tensors as it reads them, in the order of its parameters."""

@@ -31,6 +31,10 @@ class Portable(Kernel):
         """The operator knows."""
         return layer.op.scratch_bytes(layer.input_shapes)
 
+    def overwrites(self, layer: QuantLayer) -> tuple[int, ...]:
+        """The operator knows."""
+        return layer.op.overwrites(layer.input_shapes)
+
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """The layer's own."""
         return layer.op.tensor_specs(layer.input_shapes)

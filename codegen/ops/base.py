@@ -176,6 +176,14 @@ class Op(ABC):
         """Working memory the kernel needs while it runs."""
         return 0
 
+    def overwrites(self, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+        """Inputs, by index, at whose first byte the output may begin if nobody reads them later.
+
+        The operator's own kernel must have read an element of such an input for the last time
+        before it writes a byte of the output there. The output is not larger than the input.
+        """
+        return ()
+
     @abstractmethod
     def float_forward(
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]

@@ -56,6 +56,11 @@ class Elementwise(Op):
             )
         return tuple(max(sizes) for sizes in zip(first, second, strict=True))
 
+    def overwrites(self, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+        """Operands that are not broadcast: element i is read, then written."""
+        output = self.output_shape(inputs)
+        return tuple(index for index, shape in enumerate(inputs) if shape == output)
+
     def pair_context(self, layer: QuantLayer) -> dict[str, Any]:
         """The fields of PairContext for a layer."""
         first, second = layer.input_shapes

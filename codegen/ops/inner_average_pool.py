@@ -79,6 +79,10 @@ class InnerAveragePool(Window, Op):
         meaning = "requantisation by how many taps count, units of 2^-32; 1: no window has so many"
         return {"multiplier": TensorSpec(dtype="int32", shape=(self.taps + 1,), meaning=meaning)}
 
+    def overwrites(self, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+        """See Window.reads_ahead."""
+        return (0,) if self.reads_ahead() else ()
+
     def float_forward(
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:

@@ -65,6 +65,10 @@ class Lookup(Op):
         meaning = f"{self.describe()}, for q = {INT8_MIN} to {INT8_MAX}"
         return {"table": TensorSpec(dtype="int8", shape=(ENTRIES,), meaning=meaning)}
 
+    def overwrites(self, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+        """Element i is read, then written."""
+        return (0,)
+
     def float_forward(
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:

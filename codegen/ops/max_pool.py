@@ -33,6 +33,10 @@ class MaxPool(Window, QuantityKeeper):
         """[OH, OW, C]."""
         return (*self.window_shape(inputs, self.kind), inputs[0][2])
 
+    def overwrites(self, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+        """See Window.reads_ahead."""
+        return (0,) if self.reads_ahead() else ()
+
     def float_forward(
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:

@@ -52,6 +52,10 @@ class Slice(QuantityKeeper):
                 )
         return self.size
 
+    def overwrites(self, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+        """Forwards, no element moves to where a later one is read; backwards it might."""
+        return (0,) if min(self.step) > 0 else ()
+
     def indices(self) -> tuple[range, ...]:
         """What is read along each axis, in the order of the output."""
         return tuple(

@@ -62,6 +62,10 @@ class Softmax(AlongAxis):
         self.split(inputs[0])
         return inputs[0]
 
+    def overwrites(self, inputs: tuple[Shape, ...]) -> tuple[int, ...]:
+        """The sum is known before the first share is written; then element i is read, written."""
+        return (0,)
+
     def tensor_specs(self, inputs: tuple[Shape, ...]) -> dict[str, TensorSpec]:
         """The exponentials, by the distance to the largest input."""
         meaning = "exp(-d * scale), for d = 0 to 255"

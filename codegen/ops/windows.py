@@ -143,6 +143,15 @@ class Window:
         """im2col of [N, H, W, C]."""
         return im2col(x, self.kernel, self.stride, self.padding, pad_value)
 
+    def reads_ahead(self) -> bool:
+        """Whether no window reads a byte in front of its own output, channel by channel.
+
+        Without padding above and on the left, output (y, x) reads pixels from (y * stride, x *
+        stride) on, and the output is no wider than the input. A pool that writes its outputs in
+        order may then leave them where its input begins.
+        """
+        return self.padding[:2] == (0, 0)
+
     def pad_float(self, image: torch.Tensor, value: float = 0.0) -> torch.Tensor:
         """[N, H, W, C] -> padded [N, C, H', W'], for PyTorch's own operators."""
         from torch.nn import functional as F

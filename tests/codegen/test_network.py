@@ -19,17 +19,11 @@ from codegen.packing import pack_inputs, packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.quantise import quantise
 from codegen.schedule import portable
-from codegen.targets import find_target
-from host_tools.boards import load_board
-from host_tools.build import FirmwareOrder, build_firmware
-from host_tools.emulators import EMULATORS
-from host_tools.manifest import load_manifest
-from host_tools.run import run_trace
 from host_tools.simulator import Simulator
-from host_tools.toolchain import Purpose, choose
 from tests.architectures import TWO_INPUTS
 from tests.c_host import emitted
 from tests.networks import extreme, float_net, samples, two_inputs
+from tests.on_target import traces_on_target
 from tests.ops.harness import assert_same
 
 
@@ -67,24 +61,11 @@ def test_every_tensor_on_torch_and_on_this_machine(index: int, tmp_path: Path) -
 
 def test_every_tensor_on_the_target(tmp_path: Path) -> None:
     net = _nets()[1]
-    target = find_target("cortex-m4")
-    emitted(net, tmp_path / "folder")
-    order = FirmwareOrder(
-        app="trace",
-        board=load_board(target.board or ""),
-        toolchain=choose(Purpose.FIRMWARE),
-        manifest=load_manifest(tmp_path / "folder"),
-        out=tmp_path / "firmware",
-    )
-    firmware = build_firmware(order)
     batch = samples(net.arch, 6, seed=4)
     expected = reference.run(net, batch)
-    emulators = [emulator for emulator in EMULATORS if emulator.version() is not None]
-    assert emulators
-    for emulator in emulators:
-        tensors = run_trace(emulator, firmware, pack_inputs(net.arch, batch)).trace.tensors
+    for where, tensors in traces_on_target(net, pack_inputs(net.arch, batch), tmp_path):
         for name, values in expected.items():
-            assert_same(values, tensors[name], f"{emulator.name}, {name}")
+            assert_same(values, tensors[name], f"{where}, {name}")
 
 
 def test_integers_are_near_the_real_numbers() -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from codegen.errors import GateBreach
 from codegen.lower import lower
 from codegen.nets import IMAGE, Architecture, QuantNet
-from codegen.plan import ALIGNMENT_BYTES, MemoryPlan, check_plan, plan_memory
+from codegen.ops.base import QuantLayer
+from codegen.plan import ALIGNMENT_BYTES, Buffer, MemoryPlan, check_plan, plan_memory
 from codegen.schedule import portable
 from tests.architectures import IMAGE_SCALE
-from tests.networks import conv_head, depthwise_all, quant_net
+from tests.networks import conv_head, depthwise_all, quant_net, two_inputs
 from tests.ops.harness import check_everywhere
 
 Json = dict[str, Any]
@@ -36,7 +37,10 @@ def graphs(draw: Any) -> Architecture:  # noqa: ANN401
         name = f"l{index}"
         op = draw(
             st.sampled_from(
-                ("pointwise", "conv2d", "max_pool", "add", "flatten", "alias", "image", "join")
+                (
+                    *("pointwise", "conv2d", "max_pool", "add", "mul", "lookup"),
+                    *("flatten", "alias", "image", "join"),
+                )
             )
         )
         source = draw(st.sampled_from(images))
@@ -80,6 +84,8 @@ def _image_layer(op: str, one: str, two: str) -> Json:
         "conv2d": {"op": "conv2d", "inputs": [one], "channels": CHANNELS, **window},
         "max_pool": {"op": "max_pool", "inputs": [one], **window},
         "add": {"op": "add", "inputs": [one, two]},
+        "mul": {"op": "mul", "inputs": [one, two]},
+        "lookup": {"op": "lookup", "inputs": [one], "function": ["tanh", ["x"]]},
     }
     return layers[op]
 
@@ -116,7 +122,8 @@ def _simulate(net: QuantNet, plan: MemoryPlan) -> None:
             assert start % ALIGNMENT_BYTES == 0
             assert start >= 0
             assert start + size <= plan.arena_bytes
-            still_read = [written[n] for n in layer.inputs if n != IMAGE]
+            in_place = _in_place(layer, plan) if start == step.offset_bytes else ()
+            still_read = [written[n] for n in layer.inputs if n != IMAGE and n not in in_place]
             assert not np.isin(owner[start : start + size], still_read).any(), step.name
             owner[start : start + size] = (
                 1000 + step.index if scratch and start != step.offset_bytes else step.index
@@ -125,6 +132,16 @@ def _simulate(net: QuantNet, plan: MemoryPlan) -> None:
         written[step.name] = step.index
     end = plan.offset("decision")
     assert (owner[end : end + 12] == written["decision"]).all()
+
+
+def _in_place(layer: QuantLayer, plan: MemoryPlan) -> list[str]:
+    """Inputs where the output begins, and the operator bears it."""
+    allowed = layer.op.overwrites(layer.input_shapes)
+    return [
+        name
+        for index, name in enumerate(layer.inputs)
+        if index in allowed and name != IMAGE and plan.offset(name) == plan.offset(layer.name)
+    ]
 
 
 @settings(max_examples=60)
@@ -136,6 +153,7 @@ def test_a_planted_overlap_is_caught(arch: Architecture, choice: int) -> None:
         for i, one in enumerate(plan.buffers)
         for j, two in enumerate(plan.buffers)
         if i != j and one.lives_with(two)
+        if one.name not in two.may_overwrite and two.name not in one.may_overwrite
     ]
     i, j = pairs[choice % len(pairs)]
     moved = dataclasses.replace(plan.buffers[i], offset_bytes=plan.buffers[j].offset_bytes)
@@ -217,3 +235,86 @@ def test_buffers_are_reused(make: Any) -> None:  # noqa: ANN401
 def _with_buffer(plan: MemoryPlan, index: int, buffer: Any) -> MemoryPlan:  # noqa: ANN401
     buffers = (*plan.buffers[:index], buffer, *plan.buffers[index + 1 :])
     return dataclasses.replace(plan, buffers=buffers)
+
+
+def _with_overlap(plan: MemoryPlan) -> tuple[int, Buffer]:
+    """A buffer that lies in the place of another, and its index."""
+    return next((i, b) for i, b in enumerate(plan.buffers) if plan.in_place_of(b))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"may_overwrite": ()},  # the operator does not bear it
+        {"first": 1},  # its layer is not the last that reads the other
+        {"size_bytes": 117},  # larger than what it lies in
+    ],
+)
+def test_the_one_overlap_that_may_be_is_refused_otherwise(change: Any) -> None:  # noqa: ANN401
+    plan = plan_memory(portable(conv_head()))
+    index, buffer = _with_overlap(plan)
+    assert (buffer.name, plan.in_place_of(buffer)) == ("sum", "conv1")
+    with pytest.raises(GateBreach, match="overlaps"):
+        check_plan(_with_buffer(plan, index, dataclasses.replace(buffer, **change)))
+
+
+@pytest.mark.parametrize("shift", [-16, 16])
+def test_in_place_means_at_the_same_offset(shift: int) -> None:
+    plan = plan_memory(portable(conv_head()))
+    index, buffer = _with_overlap(plan)
+    moved = dataclasses.replace(buffer, offset_bytes=buffer.offset_bytes + shift)
+    with pytest.raises(GateBreach, match="overlaps sum while both live"):
+        check_plan(_with_buffer(plan, index, moved))
+
+
+def test_what_is_read_later_is_not_overwritten() -> None:
+    """`l3` is the last to read l2, not l0; `l5` is the last to read both of its inputs."""
+    wanted = {"l3": ("l2",), "l5": ("l4", "l0")}
+    buffers = {buffer.name: buffer for buffer in plan_memory(portable(_aliases())).buffers}
+    for name, names in wanted.items():
+        assert buffers[name].may_overwrite == names
+
+
+def test_nothing_runs_in_place_of_an_input_or_an_output() -> None:
+    layers: list[Json] = [
+        {"name": "l0", "op": "lookup", "inputs": ["given"], "function": ["tanh", ["x"]]},
+        {"name": "l1", "op": "lookup", "inputs": ["l0"], "function": ["tanh", ["x"]]},
+        {"name": "l2", "op": "lookup", "inputs": ["l1"], "function": ["tanh", ["x"]]},
+    ]
+    given_inputs = [{"name": "given", "shape": [5, 7]}]
+    data = {"name": "row", "inputs": given_inputs, "layers": layers, "outputs": ["l0", "l2"]}
+    net = quant_net(Architecture.from_json(data))
+    for inputs_in_arena in (False, True):
+        plan = plan_memory(portable(net), inputs_in_arena=inputs_in_arena)
+        may = {buffer.name: buffer.may_overwrite for buffer in plan.buffers}
+        assert (may["l0"], may["l1"], may["l2"]) == ((), (), ("l1",))
+
+
+@settings(max_examples=30)
+@given(graphs())
+def test_the_image_may_lie_in_the_arena(arch: Architecture) -> None:
+    """It lives until its last reader, and nothing is written over it before."""
+    net = quant_net(arch)
+    plan = plan_memory(portable(net), inputs_in_arena=True)
+    image = next(buffer for buffer in plan.buffers if buffer.name == IMAGE)
+    readers = [step for step, layer in enumerate(net.layers) if IMAGE in layer.inputs]
+    assert (image.first, image.last) == (0, max(readers))
+    assert image.size_bytes == arch.image.size_bytes
+    assert plan.offset(IMAGE) == image.offset_bytes
+    check_plan(plan)
+    index = plan.buffers.index(image)
+    first = next(buffer for buffer in plan.buffers if buffer.name == net.layers[0].name)
+    with pytest.raises(GateBreach, match="overlaps"):
+        check_plan(
+            _with_buffer(plan, index, dataclasses.replace(image, offset_bytes=first.offset_bytes))
+        )
+
+
+def test_the_inputs_are_outside_unless_they_are_asked_for() -> None:
+    net = two_inputs()
+    outside, inside = plan_memory(portable(net)), plan_memory(portable(net), inputs_in_arena=True)
+    assert not {"picture", "motion"} & {buffer.name for buffer in outside.buffers}
+    assert {"picture", "motion"} <= {buffer.name for buffer in inside.buffers}
+    sizes = {buffer.name: buffer.size_bytes for buffer in inside.buffers}
+    assert (sizes["picture"], sizes["motion"]) == (60, 7)
+    assert inside.offset("motion") != inside.offset("picture")

@@ -4,14 +4,14 @@
  * ABI b126f13aa8ff32501349032914499ad248a04823495719853ad0cc5b906c6d16
  * 7300 multiply-accumulates for one image.
  *
- * The arena, 336 bytes (steps are layer numbers):
+ * The arena, 320 bytes (steps are layer numbers):
  *
  *     offset    bytes  alive in steps  holds
  *          0      100          0 to 2  conv0
  *        112       54          0 to 0  conv0.scratch
  *        112      100          1 to 2  conv1
  *        224       90          1 to 1  conv1.scratch
- *        224      100          2 to 5  sum
+ *        112      100          2 to 5  sum, in place of conv1
  *         16        4          4 to 5  head
  *          0       12          5 to 6  decision
  */
@@ -26,8 +26,8 @@
 
 #define HV_CONV_HEAD_AT_CONV0 0u
 #define HV_CONV_HEAD_AT_CONV1 112u
-#define HV_CONV_HEAD_AT_SUM 224u
-#define HV_CONV_HEAD_AT_FEATURES 224u
+#define HV_CONV_HEAD_AT_SUM 112u
+#define HV_CONV_HEAD_AT_FEATURES 112u
 #define HV_CONV_HEAD_AT_HEAD 16u
 #define HV_CONV_HEAD_AT_DECISION 0u
 #define HV_CONV_HEAD_AT_CONV0_SCRATCH 112u

@@ -11,10 +11,10 @@
  *        864      468          1 to 2  dw
  *          0      546          2 to 3  mixed
  *        560      147          3 to 4  largest
- *          0       56          4 to 5  mean
- *         64        7          5 to 6  pooled
- *          0        4          6 to 7  hidden
- *         16        4          7 to 8  head
+ *        560       56          4 to 5  mean, in place of largest
+ *          0        7          5 to 6  pooled
+ *         16        4          6 to 7  hidden
+ *         32        4          7 to 8  head
  *          0       12          8 to 9  decision
  */
 #include "hv_depthwise_all.h"
@@ -30,10 +30,10 @@
 #define HV_DEPTHWISE_ALL_AT_DW 864u
 #define HV_DEPTHWISE_ALL_AT_MIXED 0u
 #define HV_DEPTHWISE_ALL_AT_LARGEST 560u
-#define HV_DEPTHWISE_ALL_AT_MEAN 0u
-#define HV_DEPTHWISE_ALL_AT_POOLED 64u
-#define HV_DEPTHWISE_ALL_AT_HIDDEN 0u
-#define HV_DEPTHWISE_ALL_AT_HEAD 16u
+#define HV_DEPTHWISE_ALL_AT_MEAN 560u
+#define HV_DEPTHWISE_ALL_AT_POOLED 0u
+#define HV_DEPTHWISE_ALL_AT_HIDDEN 16u
+#define HV_DEPTHWISE_ALL_AT_HEAD 32u
 #define HV_DEPTHWISE_ALL_AT_DECISION 0u
 
 _Static_assert(sizeof(hv_depthwise_all_person_t) == HV_DEPTHWISE_ALL_PERSON_BYTES, "a bundle's bytes are this struct");

@@ -11,7 +11,7 @@
  *          0       36          0 to 0  conv.scratch
  *          0        4          2 to 4  seen
  *         16        4          3 to 4  felt
- *         32        4          4 to 6  both
+ *         16        4          4 to 6  both, in place of felt
  *          0       12          5 to 6  exact
  */
 #include "hv_two_inputs.h"
@@ -26,7 +26,7 @@
 #define HV_TWO_INPUTS_AT_FEATURES 48u
 #define HV_TWO_INPUTS_AT_SEEN 0u
 #define HV_TWO_INPUTS_AT_FELT 16u
-#define HV_TWO_INPUTS_AT_BOTH 32u
+#define HV_TWO_INPUTS_AT_BOTH 16u
 #define HV_TWO_INPUTS_AT_EXACT 0u
 #define HV_TWO_INPUTS_AT_CONV_SCRATCH 0u
 
