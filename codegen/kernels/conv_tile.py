@@ -8,7 +8,6 @@ otherwise. Source: Armv7-M Architecture Reference Manual, A7.7 (SMLAD, SXTB16, S
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -26,20 +25,26 @@ from codegen.kernels.dsp import (
     register_range,
 )
 from codegen.kernels.ring import ring_fields
-from codegen.kernels.stream import TILE_CHANNELS, pack_stream, quad_order, stream_words
+from codegen.kernels.rows import TILE_PIXELS, Rows, rows_of
+from codegen.kernels.stream import (
+    TILE_CHANNELS,
+    multiplier_count,
+    multipliers_of,
+    pack_stream,
+    quad_order,
+    stream_words,
+)
 from codegen.ops.base import QuantLayer, TensorSpec, shape_text
 from codegen.ops.conv2d import Conv2d
-from codegen.ops.mac import MacOp, RequantiseContext
+from codegen.ops.mac import FinishContext, MacOp
 from codegen.ops.pointwise import Pointwise
 from codegen.targets import Target
 
-TILE_PIXELS = 4
 WINDOW_ROWS_MAX = 5  # their pointers are kept in registers of the FPU
 OFFSET_MAX = 4095  # of a load, bytes
 WEIGHT_BITS: tuple[Literal[8, 16], ...] = (16, 8)
 STEPS = (24, 12)  # pairs of taps written out, at most: more of them, fewer loops and more code
 SAVED_BYTES = 36  # r4-r11 and lr
-FLAT_PIXELS_MAX = 64  # of a row of a pointwise layer, whose pixels need no rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,7 @@ class Copy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TileContext(RequantiseContext):
+class TileContext(FinishContext):
     """The holes of templates/kernels/dsp/tile.c.j2 and tile.S.j2."""
 
     input_type: str
@@ -91,58 +96,9 @@ class TileContext(RequantiseContext):
     row_bytes: int
     taps: tuple[tuple[str, str, str, str], ...]
     load_zero_point: str
-    outputs: tuple[tuple[str, str, str], ...]
+    outputs: tuple[tuple[tuple[str, str], ...], ...]
     other_pixels_bytes: int
     tile_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """How the rows of a layer are cut: a convolution's own, a pointwise layer's as it likes."""
-
-    input_height: int
-    input_width: int
-    input_channels: int
-    output_height: int
-    output_width: int
-    channels: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    pad_top: int
-    pad_left: int
-    pad_bottom: int
-
-    @property
-    def row_pairs(self) -> int:
-        """Pairs of taps in a row of the window; an odd tap gets a partner whose weight is 0."""
-        return -(-self.kernel[1] * self.input_channels // 2)
-
-    @property
-    def pixel_step(self) -> int:
-        """Elements between the windows of neighbouring pixels."""
-        return self.stride[1] * self.input_channels
-
-    @property
-    def left(self) -> int:
-        """Elements of padding before the first pixel."""
-        return self.pad_left * self.input_channels
-
-    @property
-    def input_row(self) -> int:
-        """Elements of a row of the input."""
-        return self.input_width * self.input_channels
-
-    @property
-    def row_elements(self) -> int:
-        """Elements of a widened row: what is widened, and what windows read beyond it."""
-        read = (self.output_width - 1) * self.pixel_step + 2 * self.row_pairs
-        return -(-max(read, self.left + self.input_row) // 2) * 2
-
-    @property
-    def is_padded(self) -> bool:
-        """Whether a window reads anything outside the image."""
-        outside = self.left > 0 or self.row_elements > self.left + self.input_row
-        return outside or self.pad_top > 0 or self.pad_bottom > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +146,12 @@ class ConvTile(Kernel):
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """One stream: biases, weights, multipliers."""
         rows = rows_of(layer)
-        words = stream_words(rows.channels, rows.kernel[0] * rows.row_pairs, self.weight_bits)
+        words = stream_words(
+            rows.channels,
+            rows.kernel[0] * rows.row_pairs,
+            self.weight_bits,
+            multiplier_count(layer),
+        )
         meaning = (
             "for each pair of channels: biases, "
             f"weights of {self.weight_bits} bits interleaved, multipliers in units of 2^-32"
@@ -205,9 +166,7 @@ class ConvTile(Kernel):
             weight = weight[:, :, quad_order(weight.shape[2])]
         padding = 2 * rows.row_pairs - weight.shape[2]
         taps = np.pad(weight, ((0, 0), (0, 0), (0, padding))).reshape(rows.channels, -1)
-        stream = pack_stream(
-            layer.tensors["bias"], taps, layer.tensors["multiplier"], self.weight_bits
-        )
+        stream = pack_stream(layer.tensors["bias"], taps, multipliers_of(layer), self.weight_bits)
         return {"stream": stream}
 
     def context(self, layer: QuantLayer, function: str) -> TileContext:
@@ -227,17 +186,24 @@ class ConvTile(Kernel):
             summary=f"{what}{op.activation.describe()}; tiles of 2 channels x 4 pixels",
             channels=rows.channels,
             weight_bits=self.weight_bits,
-            **op.requantise_context(layer),
+            **op.finish_context(layer),
             **_row_fields(layer, rows, function),
             **self._tile_fields(layer, rows),
         )
+
+    def _words(self, layer: QuantLayer) -> int:
+        rows = rows_of(layer)
+        pairs = rows.kernel[0] * rows.row_pairs
+        return stream_words(rows.channels, pairs, self.weight_bits, multiplier_count(layer))
 
     def _tile_fields(self, layer: QuantLayer, rows: Rows) -> dict[str, Any]:
         height, pairs = rows.kernel[0], rows.row_pairs
         chunk = _largest_divisor(pairs, self.steps)
         waiting = [f"s{5 + row}" for row in range(height - 1)]
         ends = [*waiting, f"s{4 + height}"]
-        words = stream_words(rows.channels, height * pairs, self.weight_bits)
+        words = stream_words(
+            rows.channels, height * pairs, self.weight_bits, multiplier_count(layer)
+        )
         return {
             "stream_words": words,
             "stream_bytes": 4 * words,
@@ -258,55 +224,20 @@ class ConvTile(Kernel):
             "taps": tuple(_four_offsets(4 * step, 2 * rows.pixel_step) for step in range(chunk)),
             "load_zero_point": load_int8("lr", layer.quantity.zero_point),
             "outputs": tuple(
-                (f"r{2 + 4 * channel + pixel}", f"r{10 + channel}", offset)
+                tuple(
+                    (f"r{2 + 4 * channel + pixel}", offset)
+                    for pixel, offset in enumerate(_four_offsets(channel, rows.channels))
+                )
                 for channel in range(TILE_CHANNELS)
-                for pixel, offset in enumerate(_four_offsets(channel, rows.channels))
             ),
             "other_pixels_bytes": (TILE_PIXELS - 1) * rows.channels,
             "tile_bytes": 2 * TILE_PIXELS * rows.pixel_step,
         }
 
 
-def rows_of(layer: QuantLayer) -> Rows:
-    """The rows of a convolution, or a pointwise layer's pixels cut into rows of whole tiles."""
-    op = layer.op
-    *_, channels = layer.input_shapes[0]
-    if isinstance(op, Conv2d):
-        height, width, _ = layer.input_shapes[0]
-        top, left, bottom, _ = op.padding
-        return Rows(
-            input_height=height,
-            input_width=width,
-            input_channels=channels,
-            output_height=layer.output_shape[0],
-            output_width=layer.output_shape[1],
-            channels=op.channels,
-            kernel=op.kernel,
-            stride=op.stride,
-            pad_top=top,
-            pad_left=left,
-            pad_bottom=bottom,
-        )
-    pixels = math.prod(layer.input_shapes[0][:-1])
-    width = _row_of_pixels(pixels)
-    return Rows(
-        input_height=pixels // width,
-        input_width=width,
-        input_channels=channels,
-        output_height=pixels // width,
-        output_width=width,
-        channels=layer.output_shape[-1],
-        kernel=(1, 1),
-        stride=(1, 1),
-        pad_top=0,
-        pad_left=0,
-        pad_bottom=0,
-    )
-
-
 def _is_tiled(layer: QuantLayer) -> bool:
     op = layer.op
-    if not isinstance(op, Conv2d | Pointwise) or op.activation.kind == "prelu":
+    if not isinstance(op, Conv2d | Pointwise):
         return False
     rows = rows_of(layer)
     return (
@@ -368,16 +299,6 @@ def _widen_call(rows: Rows, function: str, widen: str) -> str:
         return f"{function}_widen(input, {target}, {position})"
     index = f"({row}) * {rows.input_row}" if " " in row else f"{row} * {rows.input_row}"
     return f"{widen}(&input[{index}], {target}, {rows.input_row}u)"
-
-
-def _row_of_pixels(pixels: int) -> int:
-    """The longest row of whole tiles that the pixels can be cut into; else all of them are one."""
-    fitting = [
-        width
-        for width in range(TILE_PIXELS, FLAT_PIXELS_MAX + 1, TILE_PIXELS)
-        if pixels % width == 0
-    ]
-    return fitting[-1] if fitting else pixels
 
 
 def _four_offsets(first: int, step: int) -> tuple[str, str, str, str]:

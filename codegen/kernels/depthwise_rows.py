@@ -24,9 +24,10 @@ from codegen.kernels.dsp import (
     register_range,
 )
 from codegen.kernels.ring import ring_fields
+from codegen.kernels.stream import multiplier_count, multipliers_of
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.depthwise import Depthwise
-from codegen.ops.mac import RequantiseContext
+from codegen.ops.mac import FinishContext
 from codegen.targets import Target
 
 TAPS = 3
@@ -83,7 +84,7 @@ class WindowRow(WeightRow):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChannelsContext(RequantiseContext):
+class ChannelsContext(FinishContext):
     """The holes of templates/kernels/dsp/depthwise.c.j2 and depthwise.S.j2."""
 
     input_height: int
@@ -160,9 +161,9 @@ class DepthwiseRows(Kernel):
 
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """One stream."""
-        words = layer.output_shape[2] * (2 + _op(layer).kernel[0])
+        words = layer.output_shape[2] * _channel_words(layer)
         meaning = (
-            "for each channel: bias, multiplier in units of 2^-32, "
+            "for each channel: bias, multipliers in units of 2^-32, "
             "weights 0, 1, 1, 2 of each row of the window"
         )
         return {"stream": TensorSpec(dtype="int32", shape=(words,), meaning=meaning)}
@@ -172,8 +173,8 @@ class DepthwiseRows(Kernel):
         weight = layer.tensors["weight"]  # [kh, 3, C]
         packed = weight[:, [0, 1, 1, 2], :].transpose(2, 0, 1).astype("<i1")
         words = np.ascontiguousarray(packed).view("<i4")[:, :, 0]
-        bias, multiplier = layer.tensors["bias"][:, None], layer.tensors["multiplier"][:, None]
-        stream = np.concatenate([bias, multiplier, words], axis=1)
+        bias = layer.tensors["bias"][:, None]
+        stream = np.concatenate([bias, multipliers_of(layer), words], axis=1)
         return {"stream": stream.reshape(-1).astype(np.int32)}
 
     def context(self, layer: QuantLayer, function: str) -> ChannelsContext:
@@ -207,7 +208,7 @@ class DepthwiseRows(Kernel):
             first_tap=lead - op.padding[1],
             starts_odd=(lead - op.padding[1]) % 2 == 1,
             pixel_step=step,
-            stream_words=channels * (2 + kernel_height),
+            stream_words=channels * _channel_words(layer),
             stack_bytes=SAVED_BYTES,
             tile_pixels=self.pixels,
             tiles=columns // self.pixels,
@@ -226,7 +227,7 @@ class DepthwiseRows(Kernel):
             tile_outputs=self.pixels * channels,
             row_rest_bytes=2 * (elements - columns * step),
             **ring,
-            **op.requantise_context(layer),
+            **op.finish_context(layer),
         )
 
     def _accumulator(self, pixel: int) -> str:
@@ -293,10 +294,14 @@ def _address(ahead: int) -> str:
     return "[r0], #4" if ahead < 0 else f"[r0{offset_text(4 * ahead)}]"
 
 
+def _channel_words(layer: QuantLayer) -> int:
+    return 1 + multiplier_count(layer) + _op(layer).kernel[0]
+
+
 def _weight_row(row: int, rows: int) -> WeightRow:
     return WeightRow(
         pointer=f"s{row}",
-        packed=f"r{4 + row}",
+        packed=f"r{5 + row}",
         first=f"s{rows + 2 * row}",
         second=f"s{rows + 2 * row + 1}",
     )
@@ -304,7 +309,7 @@ def _weight_row(row: int, rows: int) -> WeightRow:
 
 def _fits(layer: QuantLayer) -> bool:
     op = layer.op
-    if not isinstance(op, Depthwise) or op.activation.kind == "prelu":
+    if not isinstance(op, Depthwise):
         return False
     _, width, channels = layer.input_shapes[0]
     return (

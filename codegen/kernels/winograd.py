@@ -27,7 +27,7 @@ from codegen.kernels.dsp import (
     DSP_SOURCES,
     load_int8,
 )
-from codegen.kernels.stream import quad_order
+from codegen.kernels.stream import multiplier_count, multipliers_of, quad_order
 from codegen.kernels.winograd_lines import (
     GROUP,
     INPUT_LINE,
@@ -45,7 +45,7 @@ from codegen.kernels.winograd_lines import (
 )
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.conv2d import Conv2d
-from codegen.ops.mac import RequantiseContext
+from codegen.ops.mac import FinishContext
 from codegen.targets import Target
 
 POINTS = SIDE * SIDE
@@ -58,7 +58,7 @@ WEIGHT_ROWS = np.array(
 
 
 @dataclass(frozen=True, kw_only=True)
-class WinogradContext(RequantiseContext):
+class WinogradContext(FinishContext):
     """The holes of templates/kernels/dsp/winograd.c.j2 and winograd.S.j2."""
 
     input_height: int
@@ -67,6 +67,7 @@ class WinogradContext(RequantiseContext):
     output_height: int
     output_row: int
     channels: int
+    channel_constants: int
     weight_bits: int
     pad_value: int
     pad_top: int
@@ -168,8 +169,8 @@ class Winograd(Kernel):
         return {
             "constants": TensorSpec(
                 dtype="int32",
-                shape=(channels, 2),
-                meaning="64 * (bias - 128 * sum of weights), multiplier in units of 2^-32",
+                shape=(channels, 1 + multiplier_count(layer)),
+                meaning="64 * (bias - 128 * sum of weights), multipliers in units of 2^-32",
             ),
             "weights": TensorSpec(dtype="int32", shape=(stored,), meaning=meaning),
         }
@@ -179,7 +180,7 @@ class Winograd(Kernel):
         weight = layer.tensors["weight"].astype(np.int64)  # [C, 3, 3, Cin]
         bias = layer.tensors["bias"].astype(np.int64) - OFFSET_128 * weight.sum(axis=(1, 2, 3))
         scaled = (64 * bias).astype(np.uint64).astype(np.uint32).view(np.int32)
-        constants = np.stack([scaled, layer.tensors["multiplier"].astype(np.int32)], axis=1)
+        constants = np.concatenate([scaled[:, None], multipliers_of(layer)], axis=1)
         words = _as_bytes(weight) if self.weight_bits == 8 else _transformed(weight)
         return {"constants": constants, "weights": words}
 
@@ -222,6 +223,7 @@ class Winograd(Kernel):
             output_height=rows,
             output_row=columns * channels,
             channels=channels,
+            channel_constants=1 + multiplier_count(layer),
             weight_bits=self.weight_bits,
             pad_value=layer.input_quantities[0].zero_point,
             pad_top=op.padding[0],
@@ -247,7 +249,7 @@ class Winograd(Kernel):
             output_shift_bits=abs(shift),
             load_zero_point=load_int8("lr", layer.quantity.zero_point),
             **sizes,
-            **op.requantise_context(layer),
+            **op.finish_context(layer),
         )
 
     def _sizes(self, layer: QuantLayer) -> dict[str, int]:
@@ -278,7 +280,7 @@ class Winograd(Kernel):
 
 def _fits(layer: QuantLayer) -> bool:
     op = layer.op
-    if not isinstance(op, Conv2d) or op.activation.kind == "prelu" or layer.inputs[0] == "image":
+    if not isinstance(op, Conv2d) or layer.inputs[0] == "image":
         return False
     rows, columns, channels = layer.output_shape
     input_channels = layer.input_shapes[0][2]

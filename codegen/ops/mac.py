@@ -34,20 +34,14 @@ BIAS_LIMIT = 2**29  # a bias may use a quarter of the accumulator: the gate deci
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequantiseContext(KernelContext):
-    """What turns an accumulator into an output."""
+class FinishContext(KernelContext):
+    """What every multiply-accumulate kernel needs to finish an output."""
 
+    prelu: bool
     left_shift: int
     zero_point: int
     lo: int
     hi: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinishContext(RequantiseContext):
-    """The same where a PReLU may be fused."""
-
-    prelu: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,11 +193,8 @@ class MacOp(Op):
 
     def finish_context(self, layer: QuantLayer) -> dict[str, Any]:
         """The fields of FinishContext for a layer."""
-        return {"prelu": self.activation.kind == "prelu", **self.requantise_context(layer)}
-
-    def requantise_context(self, layer: QuantLayer) -> dict[str, Any]:
-        """The fields of RequantiseContext for a layer."""
         return {
+            "prelu": self.activation.kind == "prelu",
             "left_shift": layer.constants.get("left_shift", 0),
             "zero_point": layer.quantity.zero_point,
             "lo": layer.constants.get("lo", 0),

@@ -92,11 +92,11 @@ void hv_tiles_in_c(const hv_tile_t *tile, const int16_t *const rows[], const int
     const uint32_t words = tile->rows * tile->row_pairs * ((tile->weight_bits == 8u) ? 1u : 2u);
     for (uint32_t pixel = 0u; pixel < (TILE_PIXELS * tiles); ++pixel) {
         for (uint32_t c = 0u; c < tile->channels; ++c) {
-            const int32_t *const pair = &stream[(c / 2u) * (words + 4u)];
+            const int32_t *const pair = &stream[(c / 2u) * (words + 2u + (2u * tile->multipliers))];
             const uint32_t channel = c % 2u;
             const int32_t acc = accumulated(tile, rows, pixel, &pair[2], channel, pair[channel]);
-            const int32_t multiplier = pair[2u + words + channel];
-            output[(pixel * tile->channels) + c] = hv_requantise(acc, multiplier, tile->left_shift, tile->zero_point, tile->lo, tile->hi);
+            const int32_t *const multiplier = &pair[2u + words + (channel * tile->multipliers)];
+            output[(pixel * tile->channels) + c] = hv_requantise_prelu(acc, multiplier[0], multiplier[tile->multipliers - 1u], tile->left_shift, tile->zero_point, tile->lo, tile->hi);
         }
     }
 }
@@ -104,17 +104,17 @@ void hv_tiles_in_c(const hv_tile_t *tile, const int16_t *const rows[], const int
 void hv_channels_in_c(const hv_channels_t *shape, const int16_t *const rows[], const int32_t stream[], int8_t output[])
 {
     for (uint32_t c = 0u; c < shape->channels; ++c) {
-        const int32_t *const channel = &stream[c * (2u + shape->rows)];
+        const int32_t *const channel = &stream[c * (1u + shape->multipliers + shape->rows)];
         for (uint32_t pixel = 0u; pixel < shape->pixels; ++pixel) {
             int32_t acc = channel[0];
             for (uint32_t row = 0u; row < shape->rows; ++row) {
                 const int16_t *const taps = &rows[row][(c * shape->row_elements) + shape->first_tap + (pixel * shape->pixel_step)];
-                const int32_t word = channel[2u + row];
+                const int32_t word = channel[1u + shape->multipliers + row];
                 acc += taps[0] * signed_byte(word, 0u);
                 acc += taps[1] * signed_byte(word, 1u);
                 acc += taps[2] * signed_byte(word, 3u);
             }
-            output[(pixel * shape->channels) + c] = hv_requantise(acc, channel[1], shape->left_shift, shape->zero_point, shape->lo, shape->hi);
+            output[(pixel * shape->channels) + c] = hv_requantise_prelu(acc, channel[1], channel[shape->multipliers], shape->left_shift, shape->zero_point, shape->lo, shape->hi);
         }
     }
 }

@@ -44,6 +44,7 @@ typedef struct {
     uint32_t pixel_step; /* elements between the windows of neighbouring pixels */
     uint32_t channels;   /* of the output, an even number */
     uint32_t weight_bits; /* 8 or 16 */
+    uint32_t multipliers; /* of a channel: 2 for a PReLU, whose second is for accumulators below zero */
     uint32_t left_shift; /* of the accumulator, before it is multiplied */
     int32_t zero_point;  /* of the output */
     int32_t lo;          /* the lowest output */
@@ -54,7 +55,7 @@ typedef struct {
  *
  * rows:   the window's rows at the first pixel.
  * stream: for each pair of channels a, b: their biases; for each pair of taps p, q their weights, as
- *         bytes ap, bp, aq, bq of one word, or as int16 ap, aq and bp, bq of two; their multipliers.
+ *         bytes ap, bp, aq, bq of one word, or as int16 ap, aq and bp, bq of two; the multipliers of a, of b.
  * output: [4 * tiles][channels]. */
 void hv_tiles_in_c(const hv_tile_t *tile, const int16_t *const rows[], const int32_t stream[], int8_t output[], uint32_t tiles);
 
@@ -66,6 +67,7 @@ typedef struct {
     uint32_t pixels;       /* of a row of the output */
     uint32_t channels;
     uint32_t row_elements; /* between the rows of neighbouring channels */
+    uint32_t multipliers;  /* of a channel: 2 for a PReLU, whose second is for accumulators below zero */
     uint32_t left_shift;   /* of the accumulator, before it is multiplied */
     int32_t zero_point;    /* of the output */
     int32_t lo;            /* the lowest output */
@@ -75,7 +77,7 @@ typedef struct {
 /* The C twin of the assembly that computes a row of a depthwise layer.
  *
  * rows:   the window's rows of the first channel.
- * stream: for each channel its bias, its multiplier, and for each row of the window the weights 0, 1, 2
+ * stream: for each channel its bias, its multipliers, and for each row of the window the weights 0, 1, 2
  *         as bytes 0, 1, 1, 2 of a word.
  * output: [pixels][channels]. */
 void hv_channels_in_c(const hv_channels_t *shape, const int16_t *const rows[], const int32_t stream[], int8_t output[]);

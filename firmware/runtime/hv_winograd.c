@@ -175,17 +175,17 @@ static void outputs_of_tile(const int32_t sums[], uint32_t outputs[OUTPUTS][OUTP
     }
 }
 
-void hv_winograd_outputs_in_c(const hv_winograd_t *finish, int8_t *const tiles[4], const int32_t sums[], const int32_t constants[4], uint32_t channel)
+void hv_winograd_outputs_in_c(const hv_winograd_t *finish, int8_t *const tiles[4], const int32_t sums[], const int32_t constants[], uint32_t channel)
 {
     for (uint32_t sum = 0u; sum < (2u * TILES); ++sum) {
-        const int32_t *const constant = &constants[2u * (sum / TILES)];
+        const int32_t *const constant = &constants[(1u + finish->multipliers) * (sum / TILES)];
         uint32_t outputs[OUTPUTS][OUTPUTS];
         outputs_of_tile(&sums[sum], outputs);
         for (uint32_t y = 0u; y < (uint32_t)OUTPUTS; ++y) {
             for (uint32_t x = 0u; x < (uint32_t)OUTPUTS; ++x) {
                 const int32_t acc = (int32_t)(outputs[y][x] + (uint32_t)constant[0]) / 64; /* exact */
                 tiles[sum % TILES][(y * finish->row) + (x * finish->channels) + channel + (sum / TILES)] =
-                    hv_requantise(acc, constant[1], finish->left_shift, finish->zero_point, finish->lo, finish->hi);
+                    hv_requantise_prelu(acc, constant[1], constant[finish->multipliers], finish->left_shift, finish->zero_point, finish->lo, finish->hi);
             }
         }
     }

@@ -21,6 +21,7 @@ void hv_winograd_patch(const hv_image_t *image, const int8_t input[], uint8_t pa
 typedef struct {
     uint32_t row;        /* bytes between rows of the output */
     uint32_t channels;   /* bytes between its pixels */
+    uint32_t multipliers; /* of a channel: 2 for a PReLU, whose second is for accumulators below zero */
     uint32_t left_shift; /* of the accumulator, before it is multiplied */
     int32_t zero_point;
     int32_t lo;
@@ -31,6 +32,6 @@ typedef struct {
 void hv_winograd_inputs_in_c(const uint8_t patch[], int16_t points[], uint32_t channels);
 void hv_winograd_weights_in_c(const int32_t bytes[], int32_t weights[], uint32_t channels);
 void hv_winograd_products_in_c(const int16_t points[], const int32_t weights[], int32_t sums[], uint32_t channels);
-void hv_winograd_outputs_in_c(const hv_winograd_t *finish, int8_t *const tiles[4], const int32_t sums[], const int32_t constants[4], uint32_t channel);
+void hv_winograd_outputs_in_c(const hv_winograd_t *finish, int8_t *const tiles[4], const int32_t sums[], const int32_t constants[], uint32_t channel);
 
 #endif

@@ -26,7 +26,7 @@ from tests.kernels.bench import (
     scheduled_by,
 )
 from tests.networks import extreme, quant_net
-from tests.ops.harness import Json, Shape3, bench
+from tests.ops.harness import ACTIVATIONS, Json, Shape3, bench
 from tests.ops.strategies import activations, compiled, seeds, sources, windows
 
 M4 = find_target("cortex-m4")
@@ -167,7 +167,13 @@ def test_every_blocking_on_the_emulated_board(
     shape: Shape3, cases: tuple[Json, ...], source: str
 ) -> None:
     """QEMU watches every store: none goes outside the arena and the stack."""
-    arch = bench(shape, [{**case, "inputs": [source]} for case in cases])
+    arch = bench(
+        shape,
+        [
+            {**case, "inputs": [source], "activation": ACTIVATIONS[number % len(ACTIVATIONS)]}
+            for number, case in enumerate(cases)
+        ],
+    )
     net = extreme_for_kernels(quant_net(arch, shared_seed=1, person_seed=1, threshold=0.0), seed=4)
     most = max(len(candidates(layer, M4)) for layer in net.layers)
     for number in range(1, most):
