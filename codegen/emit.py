@@ -24,7 +24,7 @@ from codegen.ops.mac import MacOp
 from codegen.packing import packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.resources import resource
-from codegen.schedule import ScheduledNet
+from codegen.scheduled_net import ScheduledNet
 
 RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_crc.h", "hv_types.h")
 RUNTIME_SOURCES = ("hv_crc.c",)
@@ -311,6 +311,7 @@ def _manifest(
         "image_bytes": program.input_bytes,
         "result_bytes": program.output_bytes,
         "arena_bytes": program.plan.arena_bytes,
+        "image_in_arena": program.input_at is not None,
         "weight_bytes": program.shared.size_bytes
         + (program.person.size_bytes if program.architecture.is_verifier else 0),
         "prefix": program.prefix,

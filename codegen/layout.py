@@ -17,7 +17,7 @@ from codegen.arith import CONTRACT_VERSION
 from codegen.errors import HvError
 from codegen.kernels.portable import PORTABLE
 from codegen.ops.base import TensorSpec
-from codegen.schedule import ScheduledNet
+from codegen.scheduled_net import ScheduledNet
 
 ABI_BYTES = 16  # leading bytes of the ABI hash that a person's struct carries
 STRUCT_ALIGNMENT_BYTES = 16

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from codegen.ops.base import QuantLayer, element_bytes
-from codegen.schedule import ScheduledNet
+from codegen.scheduled_net import ScheduledNet
 
 ALIGNMENT_BYTES = 16  # every offset: room for any vector load of any target
 SCRATCH = ".scratch"  # suffix of a layer's working memory; no layer name can contain it
@@ -60,25 +60,21 @@ class Lifetimes:
     buffer_of: dict[str, str]  # layer or input in the arena -> buffer; an alias shares its input's
 
 
-def lifetimes(scheduled: ScheduledNet, *, inputs_in_arena: bool = False) -> Lifetimes:
+def lifetimes(scheduled: ScheduledNet) -> Lifetimes:
     """Looks who writes and who reads what.
 
-    What a layer reads stays alive while it runs.
-
-    Args:
-        scheduled: the network and its kernels.
-        inputs_in_arena: whether the network's inputs are buffers, too, alive from the first step
-            to their last reader and never overwritten before; otherwise they are the caller's.
+    What a layer reads stays alive while it runs. Inputs that lie in the arena are alive from the
+    first step to their last reader and never overwritten before.
     """
     net = scheduled.net
-    buffer_of = {name: name for name in net.arch.input_names if inputs_in_arena}
+    buffer_of = {name: name for name in net.arch.input_names if scheduled.inputs_in_arena}
     for layer in net.layers:
         buffer_of[layer.name] = buffer_of[layer.inputs[0]] if layer.op.is_alias else layer.name
     last = _last_steps(scheduled, buffer_of)
     buffers = [
         Buffer(name=given.name, size_bytes=given.size_bytes, first=0, last=last[given.name])
         for given in net.arch.inputs
-        if inputs_in_arena
+        if scheduled.inputs_in_arena
     ]
     for step, layer in enumerate(net.layers):
         if buffer_of[layer.name] == layer.name:

@@ -13,7 +13,7 @@ from codegen.ops.base import KernelContext, Quantity, QuantLayer, Shape, element
 from codegen.ops.mac import MacOp
 from codegen.packing import member_offsets, packed_bytes
 from codegen.plan import ALIGNMENT_BYTES, MemoryPlan
-from codegen.schedule import ScheduledNet
+from codegen.scheduled_net import ScheduledNet
 from codegen.targets import Target
 
 RESULT_BYTES = 12  # hv_result_t: score, norm_squared, accepted
@@ -120,10 +120,16 @@ class Program:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     input_bytes: int  # what the caller gives for one sample
+    input_at: int | None  # where the arena has room for it; None: nowhere
     output_bytes: int  # what the caller gets
     headers: tuple[str, ...]  # of firmware/runtime, that some kernels need
     sources: tuple[str, ...]  # likewise
     frames: Mapping[str, int]  # stack of each function in assembly, bytes
+
+    @property
+    def input_bytes_outside(self) -> int:
+        """What the caller gives and the arena has no room for."""
+        return self.input_bytes if self.input_at is None else 0
 
     @property
     def assembly(self) -> str | None:
@@ -163,6 +169,7 @@ def lower(scheduled: ScheduledNet, plan: MemoryPlan) -> Program:
         inputs=_input_ports(net),
         outputs=outputs,
         input_bytes=packed_bytes(net.arch),
+        input_at=plan.offset(net.arch.inputs[0].name) if scheduled.inputs_in_arena else None,
         output_bytes=member_offsets([port.size_bytes for port in outputs])[1] or RESULT_BYTES,
         headers=_united(scheduled.kernel(layer).headers for layer in net.layers),
         sources=_united(scheduled.kernel(layer).sources for layer in net.layers),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from codegen.errors import GateBreach, HvError
 from codegen.lifetimes import ALIGNMENT_BYTES, SCRATCH, Buffer, aligned, lifetimes
 from codegen.placement import place
-from codegen.schedule import ScheduledNet
+from codegen.scheduled_net import ScheduledNet
 
 __all__ = [
     "ALIGNMENT_BYTES",
@@ -44,15 +44,12 @@ class MemoryPlan:
         return next(buffer for buffer in self.buffers if buffer.name == name)
 
 
-def plan_memory(scheduled: ScheduledNet, *, inputs_in_arena: bool = False) -> MemoryPlan:
+def plan_memory(scheduled: ScheduledNet) -> MemoryPlan:
     """Finds out when buffers live, and places them in as small an arena as it can.
 
-    Args:
-        scheduled: the network and its kernels.
-        inputs_in_arena: whether the network's inputs (the image of a verifier) are buffers, too;
-            otherwise they are the caller's.
+    Inputs of the network that do not lie in the arena are the caller's and no buffers.
     """
-    needed = lifetimes(scheduled, inputs_in_arena=inputs_in_arena)
+    needed = lifetimes(scheduled)
     placed = place(needed.buffers)
     plan = MemoryPlan(
         arena_bytes=max(aligned(buffer.end_bytes) for buffer in placed),

@@ -2,79 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass
 
-import numpy as np
-
-from codegen.errors import GateBreach
+from codegen.errors import HvError
 from codegen.kernels import KERNELS
-from codegen.kernels.base import Kernel
-from codegen.kernels.portable import PORTABLE
+from codegen.kernels.base import Kernel, PlanName
 from codegen.nets import QuantNet
-from codegen.ops.base import QuantLayer, TensorSpec
-from codegen.targets import HOST, Target
+from codegen.ops.base import QuantLayer
+from codegen.plan import plan_memory
+from codegen.scheduled_net import ScheduledNet
+from codegen.targets import Target
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduledNet:
-    """A network, and for each layer the kernel that computes it.
+class Plan:
+    """What a user wants most.
 
     Attributes:
-        net: the network.
-        target: the core.
-        kernels: by layer.
+        name: what users type.
+        summary: one line of help.
+        arena_growth: how many times as large a faster kernel may make the arena; None: no limit.
     """
 
-    net: QuantNet
-    target: Target
-    kernels: Mapping[str, Kernel]
-
-    def kernel(self, layer: QuantLayer) -> Kernel:
-        """The kernel of a layer."""
-        return self.kernels[layer.name]
-
-    def scratch_bytes(self, layer: QuantLayer) -> int:
-        """Working memory that a layer needs while it runs."""
-        return self.kernel(layer).scratch_bytes(layer)
-
-    def stored_specs(self) -> dict[str, TensorSpec]:
-        """Layout of every tensor as its kernel reads it, by "layer.tensor"."""
-        return {
-            f"{layer.name}.{name}": spec
-            for layer in self.net.layers
-            for name, spec in self.kernel(layer).stored_specs(layer).items()
-        }
-
-    def stored(self) -> dict[str, np.ndarray]:
-        """Every tensor as its kernel reads it, by "layer.tensor"."""
-        return {
-            f"{layer.name}.{name}": values
-            for layer in self.net.layers
-            for name, values in self.kernel(layer).stored(layer).items()
-        }
-
-    def check(self) -> None:
-        """Raises GateBreach unless every kernel is proved exact for the actual weights."""
-        found = [fault for layer in self.net.layers for fault in self.kernel(layer).breaches(layer)]
-        if found:
-            raise GateBreach(f"kernels of {self.net.arch.name}", tuple(found))
-
-    def is_personal(self, tensor: str) -> bool:
-        """Whether a stored tensor, "layer.tensor", belongs to a person: its whole layer does."""
-        return self.net.arch.is_personal_layer(tensor.partition(".")[0])
+    name: PlanName
+    summary: str
+    arena_growth: float | None
 
 
-def portable(net: QuantNet, target: Target = HOST) -> ScheduledNet:
-    """Every layer by its operator's own kernel."""
-    kernels = {layer.name: PORTABLE for layer in net.layers}
-    return ScheduledNet(net=net, target=target, kernels=kernels)
+PLANS: tuple[Plan, ...] = (
+    Plan(name="speed", summary="cycles, whatever flash and RAM it takes", arena_growth=None),
+    Plan(
+        name="balanced",
+        summary="cycles, with weights as bytes and hardly more RAM",
+        arena_growth=1.02,
+    ),
+    Plan(name="small", summary="RAM and flash", arena_growth=1.0),
+)
+DEFAULT_PLAN: PlanName = "balanced"
 
 
-def schedule(net: QuantNet, target: Target) -> ScheduledNet:
-    """Chooses each layer's kernel: the last of those that compute it on this target."""
-    kernels = {layer.name: candidates(layer, target)[-1] for layer in net.layers}
-    return ScheduledNet(net=net, target=target, kernels=kernels)
+def find_plan(name: str) -> Plan:
+    """The plan of that name, or an error with all of them."""
+    for plan in PLANS:
+        if plan.name == name:
+            return plan
+    names = ", ".join(plan.name for plan in PLANS)
+    raise HvError(f"no plan is called {name!r}", hint=f"choose one of {names}")
+
+
+def schedule(net: QuantNet, target: Target, plan: str = DEFAULT_PLAN) -> ScheduledNet:
+    """Chooses each layer's kernel, by what each says of itself; nothing is measured.
+
+    The last kernel that suits the plan is taken, unless it makes the arena larger than the plan
+    allows compared with the kernels of the least working memory.
+    """
+    chosen = find_plan(plan)
+    suiting = {layer.name: _suiting(net, layer, target, chosen.name) for layer in net.layers}
+    least = {
+        layer.name: min(suiting[layer.name], key=lambda k, at=layer: k.scratch_bytes(at))  # type: ignore[misc]
+        for layer in net.layers
+    }
+    scheduled = ScheduledNet(
+        net=net,
+        target=target,
+        kernels=least,
+        inputs_in_arena=len(net.arch.inputs) == 1,  # several are members of one struct
+    )
+    limit = None
+    if chosen.arena_growth is not None:
+        limit = int(plan_memory(scheduled).arena_bytes * chosen.arena_growth)
+    for layer in net.layers:
+        scheduled = _with_best(scheduled, layer, suiting[layer.name], limit)
+    return scheduled
 
 
 def candidates(layer: QuantLayer, target: Target) -> tuple[Kernel, ...]:
@@ -85,3 +85,32 @@ def candidates(layer: QuantLayer, target: Target) -> tuple[Kernel, ...]:
         if kernel.needs <= target.features
         for found in kernel.candidates(layer, target)
     )
+
+
+def _suiting(
+    net: QuantNet, layer: QuantLayer, target: Target, plan: PlanName
+) -> tuple[Kernel, ...]:
+    """Those that suit the plan, the fastest last; the portable one only where there is no other.
+
+    A person's weights choose nothing, for all persons have one kernel: they may be refused later.
+    """
+    portable, *others = candidates(layer, target)
+    is_shared = not net.arch.is_personal_layer(layer.name)
+    suiting = [
+        kernel
+        for kernel in others
+        if kernel.suits(plan) and not (is_shared and kernel.breaches(layer))
+    ]
+    return tuple(suiting) or (portable,)
+
+
+def _with_best(
+    scheduled: ScheduledNet, layer: QuantLayer, kernels: tuple[Kernel, ...], limit: int | None
+) -> ScheduledNet:
+    for kernel in reversed(kernels):
+        if kernel == scheduled.kernel(layer):
+            return scheduled
+        tried = dataclasses.replace(scheduled, kernels={**scheduled.kernels, layer.name: kernel})
+        if limit is None or plan_memory(tried).arena_bytes <= limit:
+            return tried
+    return scheduled

@@ -19,7 +19,7 @@ class Needs:
 
     Attributes:
         weights: in flash.
-        ram: arena, inputs and outputs.
+        ram: arena, inputs that do not lie in it, outputs.
         largest_weights: the layer with most weights, and how many bytes these are.
         largest_ram: the layer that has most bytes before it and behind it, and how many.
     """
@@ -54,7 +54,7 @@ def needs_of(program: Program) -> Needs:
         weights[member.tensor.partition(".")[0]] += member.spec.size_bytes
     return Needs(
         weights=sum(weights.values()),
-        ram=program.plan.arena_bytes + program.input_bytes + program.output_bytes,
+        ram=program.plan.arena_bytes + program.input_bytes_outside + program.output_bytes,
         largest_weights=_largest(weights),
         largest_ram=_largest(_bytes_around(program)),
     )

@@ -77,6 +77,7 @@ class Manifest:
         abi: hash of the architecture and the contract, 64 hexadecimal characters.
         layers: in the order they run.
         arena_bytes: size of the arena.
+        image_in_arena: whether the arena has room for what the network is given.
         image_bytes: size of what the network is given for one sample: an image, or its inputs.
         result_bytes: size of what it answers: a verdict, or its outputs.
         weight_bytes: size of all weights and tables.
@@ -94,6 +95,7 @@ class Manifest:
     abi: str
     layers: tuple[ManifestLayer, ...]
     arena_bytes: int
+    image_in_arena: bool
     image_bytes: int
     result_bytes: int
     weight_bytes: int
@@ -184,6 +186,7 @@ def _parse(folder: Path, data: Mapping[str, Any]) -> Manifest:
         abi=str(data["abi"]),
         layers=tuple(_parse_layer(layer) for layer in data["layers"]),
         arena_bytes=int(data["arena_bytes"]),
+        image_in_arena=bool(data.get("image_in_arena", False)),
         image_bytes=int(data["image_bytes"]),
         result_bytes=int(data["result_bytes"]),
         weight_bytes=int(data["weight_bytes"]),

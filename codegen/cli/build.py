@@ -12,6 +12,7 @@ import click
 from codegen.cli.common import (
     compiler_option,
     json_option,
+    plan_option,
     print_result,
     table,
     target_option,
@@ -23,6 +24,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 @click.command(cls=VerbWithHeadings, short_help="Build firmware for an emulated board.")
 @subject_options
 @target_option
+@plan_option
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
 @click.option(
     "-o",
@@ -36,6 +38,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 def command(
     subject: SubjectOrder,
     target: str,
+    plan: str,
     board: str | None,
     output: Path | None,
     compiler: str | None,
@@ -74,9 +77,9 @@ def command(
     asked = free(output.resolve()) if output else None  # told before the work begins
     entry = subject.load()
     out = asked or free((Path("build") / f"{entry.name}-firmware").resolve())
-    with pipeline.emitted(entry, core) as folder:
+    with pipeline.emitted(entry, core, plan=plan) as folder:
         order = pipeline.trace_order(folder, core, compiler, out, board)
-        check_fit(needs_of(pipeline.emission_of(entry, core).program), limits_of(order.board))
+        check_fit(needs_of(pipeline.emission_of(entry, core, plan).program), limits_of(order.board))
         if dry_run:
             argvs = [list(argv) for argv in plan_firmware(order).argvs]
             print_result(as_json, {"commands": argvs}, [shlex.join(argv) for argv in argvs])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen.cli.common import counted, json_option, print_result, target_option
+from codegen.cli.common import counted, json_option, plan_option, print_result, target_option
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 )
 @subject_options
 @target_option
+@plan_option
 @click.option(
     "-o",
     "--output",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 def command(
     subject: SubjectOrder,
     target: str,
+    plan: str,
     output: Path | None,
     flash_bytes: int | None,
     ram_bytes: int | None,
@@ -66,7 +68,7 @@ def command(
     if output is not None:
         check_replaceable(output.resolve())  # before the long work
     entry = subject.load()
-    emission = emission_of(entry, core)
+    emission = emission_of(entry, core, plan)
     program = emission.program
     check_fit(needs_of(program), board_limits(core, flash_bytes, ram_bytes))
     folder = output or Path("build") / entry.name
@@ -74,6 +76,7 @@ def command(
     data: dict[str, Any] = {
         ("user" if entry.user else "model"): entry.name,
         "target": target,
+        "plan": plan,
         "folder": str(folder),
         "abi": program.abi.hex(),
         "files": {name: len(content) for name, content in emission.files.items()},
@@ -99,9 +102,14 @@ def _person_lines(program: Program, user: str) -> list[str]:
         f"  kernel   {program.prefix}.h, {program.prefix}.c: the same for everybody, "
         f"{program.shared.size_bytes:,} bytes of shared weights",
         f"  person   hv_person.h, {user}.hvb: {program.person.size_bytes:,} bytes of weights",
-        f"  memory   arena {program.plan.arena_bytes:,} bytes, "
-        f"image {program.input_bytes:,} bytes, the caller's",
+        f"  memory   arena {program.plan.arena_bytes:,} bytes, the image in it, the caller's",
     ]
+
+
+def _inputs(program: Program) -> str:
+    if program.input_at is None:
+        return f", inputs {program.input_bytes:,}"
+    return f" with room for the inputs, {program.input_bytes:,}"
 
 
 def _model_lines(program: Program) -> list[str]:
@@ -111,6 +119,6 @@ def _model_lines(program: Program) -> list[str]:
         f"{program.macs:,} multiply-accumulates, {program.shared.size_bytes:,} bytes of weights",
         *(f"  input    {port.name} int8 {list(port.shape)}" for port in program.inputs),
         *(f"  output   {port.name} {port.dtype} {list(port.shape)}" for port in program.outputs),
-        f"  memory   arena {program.plan.arena_bytes:,} bytes, inputs {program.input_bytes:,}, "
+        f"  memory   arena {program.plan.arena_bytes:,} bytes{_inputs(program)}, "
         f"outputs {program.output_bytes:,}, all the caller's",
     ]

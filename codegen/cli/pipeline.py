@@ -18,7 +18,7 @@ from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.enrolment_gate import real_scores
 from codegen.nets import IMAGE, QuantNet
 from codegen.packing import member_offsets
-from codegen.schedule import schedule
+from codegen.schedule import DEFAULT_PLAN, schedule
 from codegen.targets import Target
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
@@ -40,9 +40,9 @@ class Score:
     accepted: bool
 
 
-def emission_of(subject: Subject, target: Target) -> Emission:
+def emission_of(subject: Subject, target: Target, plan: str = DEFAULT_PLAN) -> Emission:
     """A person's folder, or a model's."""
-    scheduled = schedule(subject.quant_net, target)
+    scheduled = schedule(subject.quant_net, target, plan)
     if subject.model is not None:
         notes = subject.model.imported.notes()
         return emit_network(scheduled, notes, report_lines(subject))
@@ -50,9 +50,11 @@ def emission_of(subject: Subject, target: Target) -> Emission:
 
 
 @contextmanager
-def emitted(subject: Subject, target: Target, folder: Path | None = None) -> Iterator[Path]:
+def emitted(
+    subject: Subject, target: Target, folder: Path | None = None, plan: str = DEFAULT_PLAN
+) -> Iterator[Path]:
     """The subject's emitted folder: `folder`, or a temporary one."""
-    emission = emission_of(subject, target)
+    emission = emission_of(subject, target, plan)
     if folder is not None:
         write_emission(emission, folder)
         yield folder

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen.cli.common import compiler_option, json_option, print_result, talk, target_option
+from codegen.cli.common import (
+    compiler_option,
+    json_option,
+    plan_option,
+    print_result,
+    talk,
+    target_option,
+)
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 @click.command(cls=VerbWithHeadings, short_help="Measure cycles, RAM and flash.")
 @subject_options
 @target_option
+@plan_option
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
 @click.option(
     "--plot",
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 def command(
     subject: SubjectOrder,
     target: str,
+    plan: str,
     board: str | None,
     plot: Path | None,
     compiler: str | None,
@@ -45,7 +54,7 @@ def command(
     Examples:
       hvcodegen profile --user alice --target cortex-m4
       hvcodegen profile --onnx model.onnx --target cortex-m0
-      hvcodegen profile --onnx model.onnx --plot model.svg
+      hvcodegen profile --onnx model.onnx --plan small --plot model.svg
     """
     from codegen.cli.profiling import measure, profile_json, profile_lines
     from codegen.targets import find_target
@@ -58,7 +67,7 @@ def command(
     entry = subject.load(make_up=True)
     given = _given(entry)
     talk(f"one inference of {given}")
-    measured = measure(entry, core, talk, board=board, compiler=compiler)
+    measured = measure(entry, core, talk, plan=plan, board=board, compiler=compiler)
     data: dict[str, Any] = {("user" if entry.user else "model"): entry.name, "input": given}
     data |= profile_json(measured)
     lines = profile_lines(measured)

@@ -14,6 +14,7 @@ from codegen.cli.common import table
 from codegen.cli.subject import Subject
 from codegen.emit import write_emission
 from codegen.plan import SCRATCH, MemoryPlan
+from codegen.schedule import DEFAULT_PLAN
 from codegen.targets import Target
 from host_tools.build import build_firmware
 from host_tools.cycles.timings import Core
@@ -31,6 +32,7 @@ class Measured:
 
     Attributes:
         target: the core.
+        kernels: the plan that they were chosen by.
         board: the emulated board.
         emulator: what ran it.
         compiler: what compiled it, in its own words.
@@ -39,6 +41,7 @@ class Measured:
     """
 
     target: str
+    kernels: str
     board: str
     emulator: str
     compiler: str
@@ -63,6 +66,7 @@ def measure(
     target: Target,
     report: Callable[[str], None],
     *,
+    plan: str = DEFAULT_PLAN,
     board: str | None = None,
     compiler: str | None = None,
 ) -> Measured:
@@ -72,6 +76,7 @@ def measure(
         subject: the network.
         target: the core.
         report: told what is being done.
+        plan: what the kernels are chosen for.
         board: the target's emulated one if None.
         compiler: gcc or zig; the preferred one if None.
 
@@ -79,7 +84,7 @@ def measure(
         HvError: it does not fit the board, or whatever stops the firmware.
         ProgramMissing: there is no compiler, or no emulator that profiles.
     """
-    emission = pipeline.emission_of(subject, target)
+    emission = pipeline.emission_of(subject, target, plan)
     rows = read_batch(subject, (), None, None, aligned=False).rows(subject.quant_net.arch)
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
         folder = Path(scratch) / subject.name
@@ -93,6 +98,7 @@ def measure(
         costs = profile(emulator, firmware, rows[-1:])
     return Measured(
         target=target.name,
+        kernels=plan,
         board=order.board.name,
         emulator=emulator.name,
         compiler=order.toolchain.version,
@@ -106,6 +112,7 @@ def profile_json(measured: Measured) -> dict[str, Any]:
     costs, ram, flash = measured.profile, measured.profile.ram, measured.profile.flash
     return {
         "target": measured.target,
+        "plan": measured.kernels,
         "board": measured.board,
         "emulator": measured.emulator,
         "compiler": measured.compiler,

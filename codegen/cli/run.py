@@ -12,6 +12,7 @@ from codegen.cli.common import (
     emulator_option,
     images_option,
     json_option,
+    plan_option,
     print_result,
     table,
     target_option,
@@ -23,6 +24,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 @click.command(cls=VerbWithHeadings, short_help="Run the firmware in an emulated board.")
 @subject_options
 @target_option
+@plan_option
 @images_option
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
 @compiler_option
@@ -31,6 +33,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 def command(
     subject: SubjectOrder,
     target: str,
+    plan: str,
     files: tuple[Path, ...],
     folder: Path | None,
     samples: Path | None,
@@ -62,7 +65,7 @@ def command(
     entry = subject.load()
     batch = read_batch(entry, files, folder, samples, aligned=aligned)
     with (
-        pipeline.emitted(entry, core) as emitted,
+        pipeline.emitted(entry, core, plan=plan) as emitted,
         tempfile.TemporaryDirectory(prefix="hvcodegen-") as out,
     ):
         firmware = pipeline.build_trace_firmware(emitted, core, compiler, Path(out), board)

@@ -41,7 +41,7 @@ def list_(store: Path, as_json: bool) -> None:
 def show(user: str, store: Path, as_json: bool) -> None:
     """Show how a user was enrolled."""
     from codegen.layout import abi_hash, person_layout
-    from codegen.schedule import portable
+    from codegen.scheduled_net import portable
     from codegen.store import load_user
 
     entry = load_user(store, user)

@@ -10,6 +10,7 @@ import click
 from codegen.cli.common import (
     images_option,
     json_option,
+    plan_option,
     print_result,
     talk,
     target_option,
@@ -21,6 +22,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 @click.command(cls=VerbWithHeadings, short_help="Prove: reference == this machine == target.")
 @subject_options
 @target_option
+@plan_option
 @images_option
 @click.option("--board", metavar="NAME", help="Board.  [default: the target's emulated one]")
 @click.option("--compiler", metavar="NAME", help="Only this compiler.  [default: every one found]")
@@ -34,6 +36,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 def command(
     subject: SubjectOrder,
     target: str,
+    plan: str,
     files: tuple[Path, ...],
     folder: Path | None,
     samples: Path | None,
@@ -64,11 +67,16 @@ def command(
     core = find_target(target)
     entry = subject.load()
     batch = read_batch(entry, files, folder, samples, aligned=aligned)
-    plan = verifying.Plan(
-        target=core, board=board, compiler=compiler, emulator=emulator, witness=witness
+    asked = verifying.Plan(
+        target=core,
+        kernels=plan,
+        board=board,
+        compiler=compiler,
+        emulator=emulator,
+        witness=witness,
     )
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        found = verifying.verify(entry, batch, plan, Path(scratch), talk)
+        found = verifying.verify(entry, batch, asked, Path(scratch), talk)
     data = verifying.summary(found.checks)
     lines = verifying.check_lines(found.checks, "samples" if entry.model else "images")
     if entry.model:

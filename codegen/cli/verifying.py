@@ -15,6 +15,7 @@ from codegen.cli.common import table
 from codegen.cli.subject import Subject
 from codegen.errors import OutputsDiffer
 from codegen.nets import IMAGE, QuantNet
+from codegen.schedule import DEFAULT_PLAN
 from codegen.targets import Target
 from host_tools.boards import Board
 from host_tools.build import Firmware, build_firmware
@@ -32,6 +33,7 @@ class Plan:
 
     Attributes:
         target: the core.
+        kernels: the plan that they are chosen by, such as "balanced".
         board: None takes the target's emulated one.
         compiler: only this one; None as `thorough` says.
         emulator: only this one; None as `thorough` says.
@@ -41,6 +43,7 @@ class Plan:
     """
 
     target: Target
+    kernels: str = DEFAULT_PLAN
     board: str | None = None
     compiler: str | None = None
     emulator: str | None = None
@@ -88,7 +91,7 @@ def verify(
     expected = pipeline.torch_reference(net, batch.inputs)
     witnessed = _witnessed(net, batch, expected, plan, report)
     images = batch.rows(net.arch)
-    with pipeline.emitted(subject, plan.target, scratch / subject.name) as folder:
+    with pipeline.emitted(subject, plan.target, scratch / subject.name, plan.kernels) as folder:
         checks = [
             Check(
                 where=f"this machine, {toolchain.name}",

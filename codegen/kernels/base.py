@@ -14,6 +14,7 @@ from codegen.errors import HvError
 from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
 from codegen.targets import Target
 
+PlanName = Literal["speed", "balanced", "small"]
 ScratchView = Literal["int8", "int16", "int32"]
 
 
@@ -38,6 +39,10 @@ class Kernel(ABC):
 
         Features are checked by the caller.
         """
+
+    def suits(self, plan: PlanName) -> bool:
+        """Whether a plan takes this blocking where nothing was measured."""
+        return True
 
     @abstractmethod
     def template(self, layer: QuantLayer) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codegen.kernels.base import Kernel
+from codegen.kernels.base import Kernel, PlanName
 from codegen.kernels.dsp import (
     DSP_FEATURES,
     DSP_FRAMES,
@@ -125,6 +125,11 @@ class ConvTile(Kernel):
         if not _is_tiled(layer):
             return ()
         return tuple(cls(weight_bits=bits, steps=steps) for bits in WEIGHT_BITS for steps in STEPS)
+
+    def suits(self, plan: PlanName) -> bool:
+        """Wide weights for speed, few lines for small."""
+        blocking = {"speed": (16, STEPS[0]), "balanced": (8, STEPS[0]), "small": (8, STEPS[-1])}
+        return (self.weight_bits, self.steps) == blocking[plan]
 
     def template(self, layer: QuantLayer) -> str:
         """One for both operators."""

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from codegen.errors import HvError
-from codegen.kernels.base import Kernel, ScratchView
+from codegen.kernels.base import Kernel, PlanName, ScratchView
 from codegen.kernels.dsp import (
     DSP_FEATURES,
     DSP_FRAMES,
@@ -139,6 +139,10 @@ class Winograd(Kernel):
             for groups in range(1, count + 1)
             if count % groups == 0
         )
+
+    def suits(self, plan: PlanName) -> bool:
+        """Transformed weights for speed; small has no room for its working memory."""
+        return self.weight_bits == {"speed": 16, "balanced": 8, "small": 0}[plan]
 
     def template(self, layer: QuantLayer) -> str:
         """One."""

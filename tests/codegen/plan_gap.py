@@ -17,7 +17,7 @@ from codegen.blocks import lower_bound_bytes
 from codegen.cli.common import table
 from codegen.lifetimes import Buffer, aligned, lifetimes
 from codegen.placement import place
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from tests.codegen.exact_arena import smallest_arena
 from tests.codegen.random_buffers import random_buffers
 from tests.codegen.random_graphs import random_net

@@ -20,7 +20,8 @@ from codegen.emit import Emission, emit, vector_image, write_emission
 from codegen.errors import GateBreach, HvError
 from codegen.layout import person_layout, unpack
 from codegen.nets import QuantNet
-from codegen.schedule import portable, schedule
+from codegen.schedule import schedule
+from codegen.scheduled_net import portable
 from codegen.targets import TARGETS, find_target
 from host_tools.manifest import check_files, load_manifest
 from tests.networks import conv_head, depthwise_all, with_constants, with_tensor

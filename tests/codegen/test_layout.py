@@ -14,7 +14,7 @@ from codegen.layout import Layout, abi_hash, pack, person_layout, shared_layout,
 from codegen.nets import Architecture, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from tests.architectures import CONV_HEAD
 from tests.networks import conv_head, depthwise_all, float_net, with_constants, with_tensor
 

@@ -18,7 +18,7 @@ from codegen.nets import Architecture, QuantNet, float_forward
 from codegen.packing import pack_inputs, packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.quantise import quantise
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from host_tools.simulator import Simulator
 from tests.architectures import TWO_INPUTS
 from tests.c_host import emitted

@@ -15,7 +15,7 @@ from codegen.lower import lower
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.plan import ALIGNMENT_BYTES, Buffer, MemoryPlan, check_plan, plan_memory
-from codegen.schedule import portable
+from codegen.scheduled_net import ScheduledNet, portable
 from tests.architectures import IMAGE_SCALE
 from tests.networks import conv_head, depthwise_all, quant_net, two_inputs
 from tests.ops.harness import check_everywhere
@@ -285,7 +285,7 @@ def test_nothing_runs_in_place_of_an_input_or_an_output() -> None:
     data = {"name": "row", "inputs": given_inputs, "layers": layers, "outputs": ["l0", "l2"]}
     net = quant_net(Architecture.from_json(data))
     for inputs_in_arena in (False, True):
-        plan = plan_memory(portable(net), inputs_in_arena=inputs_in_arena)
+        plan = plan_memory(with_inputs(net, inside=inputs_in_arena))
         may = {buffer.name: buffer.may_overwrite for buffer in plan.buffers}
         assert (may["l0"], may["l1"], may["l2"]) == ((), (), ("l1",))
 
@@ -295,7 +295,7 @@ def test_nothing_runs_in_place_of_an_input_or_an_output() -> None:
 def test_the_image_may_lie_in_the_arena(arch: Architecture) -> None:
     """It lives until its last reader, and nothing is written over it before."""
     net = quant_net(arch)
-    plan = plan_memory(portable(net), inputs_in_arena=True)
+    plan = plan_memory(with_inputs(net, inside=True))
     image = next(buffer for buffer in plan.buffers if buffer.name == IMAGE)
     readers = [step for step, layer in enumerate(net.layers) if IMAGE in layer.inputs]
     assert (image.first, image.last) == (0, max(readers))
@@ -312,9 +312,13 @@ def test_the_image_may_lie_in_the_arena(arch: Architecture) -> None:
 
 def test_the_inputs_are_outside_unless_they_are_asked_for() -> None:
     net = two_inputs()
-    outside, inside = plan_memory(portable(net)), plan_memory(portable(net), inputs_in_arena=True)
+    outside, inside = plan_memory(portable(net)), plan_memory(with_inputs(net, inside=True))
     assert not {"picture", "motion"} & {buffer.name for buffer in outside.buffers}
     assert {"picture", "motion"} <= {buffer.name for buffer in inside.buffers}
     sizes = {buffer.name: buffer.size_bytes for buffer in inside.buffers}
     assert (sizes["picture"], sizes["motion"]) == (60, 7)
     assert inside.offset("motion") != inside.offset("picture")
+
+
+def with_inputs(net: QuantNet, *, inside: bool) -> ScheduledNet:
+    return dataclasses.replace(portable(net), inputs_in_arena=inside)

@@ -6,7 +6,7 @@ import pytest
 
 from codegen.lifetimes import Buffer
 from codegen.plan import check_plan, plan_memory
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from tests.codegen.plan_gap import Comparison, compare, main, of_network, proofs, rows
 from tests.codegen.random_graphs import PARTS, random_net
 

@@ -11,7 +11,7 @@ from codegen.lower import Program, lower
 from codegen.nets import Architecture
 from codegen.plan import plan_memory
 from codegen.quantise import quantise
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from codegen.targets import find_target
 from host_tools.boards import load_board
 from host_tools.fit import Limits, Memory, Needs, board_limits, check_fit, limits_of, needs_of

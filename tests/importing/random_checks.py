@@ -17,7 +17,7 @@ from codegen.importing.reading import read_model
 from codegen.nets import FloatNet, QuantNet
 from codegen.ops.base import for_every_sample
 from codegen.plan import plan_memory
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from tests.importing.node_checks import check_layers
 from tests.importing.node_tests import Case, Prepared, prepare_imported, run_real
 from tests.importing.random_graphs import RandomModel, session_of

@@ -15,7 +15,8 @@ from codegen.layout import pack
 from codegen.lower import Program
 from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer
-from codegen.schedule import ScheduledNet, candidates
+from codegen.schedule import candidates
+from codegen.scheduled_net import ScheduledNet
 from codegen.targets import Target
 from host_tools.boards import load_board
 from host_tools.build import FirmwareOrder, build_firmware

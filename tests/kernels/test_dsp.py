@@ -16,7 +16,8 @@ from codegen.errors import GateBreach
 from codegen.kernels.base import Kernel
 from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer
-from codegen.schedule import ScheduledNet, candidates
+from codegen.schedule import candidates
+from codegen.scheduled_net import ScheduledNet
 from codegen.targets import find_target
 from tests.c_host import program, run
 from tests.kernels.bench import (

@@ -21,7 +21,7 @@ from codegen.gates import check_network
 from codegen.layout import abi_hash, pack, person_layout
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.ops.base import Activation, Op, QuantiseRequest, Quantity, QuantLayer, Shape
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from host_tools.simulator import Simulator
 from tests.architectures import IMAGE_SCALE
 from tests.networks import extreme, float_net, images, quant_net

@@ -20,7 +20,7 @@ from codegen.ops.base import Quantity
 from codegen.ops.constant import Constant
 from codegen.plan import plan_memory
 from codegen.quantise import quantise
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from tests.networks import float_net, images, quant_net, with_tensor
 
 

@@ -11,7 +11,7 @@ from strategies import compiled, seeds, shapes
 from codegen import reference
 from codegen.ops.flatten import Flatten
 from codegen.plan import plan_memory
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from tests.networks import images, quant_net
 
 _CASES: list[Json] = [

@@ -16,7 +16,7 @@ from codegen.nets import Architecture, QuantNet
 from codegen.ops import OPS
 from codegen.ops.base import Op
 from codegen.plan import MemoryPlan, plan_memory
-from codegen.schedule import portable
+from codegen.scheduled_net import portable
 from tests.architectures import IMAGE_SCALE
 from tests.networks import extreme, images, quant_net
 from tests.on_target import traces_on_target

@@ -18,7 +18,8 @@ from codegen.emit import emit
 from codegen.errors import HvError
 from codegen.ops.reshape import Reshape
 from codegen.plan import plan_memory
-from codegen.schedule import portable, schedule
+from codegen.schedule import schedule
+from codegen.scheduled_net import portable
 from codegen.targets import find_target
 from tests.networks import images, quant_net
 

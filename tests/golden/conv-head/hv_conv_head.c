@@ -4,16 +4,17 @@
  * ABI b126f13aa8ff32501349032914499ad248a04823495719853ad0cc5b906c6d16
  * 7300 multiply-accumulates for one image.
  *
- * The arena, 320 bytes (steps are layer numbers):
+ * The arena, 368 bytes (steps are layer numbers):
  *
  *     offset    bytes  alive in steps  holds
  *          0      100          0 to 2  conv0
- *        112       54          0 to 0  conv0.scratch
+ *        304       54          0 to 0  conv0.scratch
+ *        112      189          0 to 0  image
  *        112      100          1 to 2  conv1
  *        224       90          1 to 1  conv1.scratch
  *        112      100          2 to 5  sum, in place of conv1
- *         16        4          4 to 5  head
- *          0       12          5 to 6  decision
+ *          0        4          4 to 5  head
+ *         16       12          5 to 6  decision
  */
 #include "hv_conv_head.h"
 
@@ -28,15 +29,16 @@
 #define HV_CONV_HEAD_AT_CONV1 112u
 #define HV_CONV_HEAD_AT_SUM 112u
 #define HV_CONV_HEAD_AT_FEATURES 112u
-#define HV_CONV_HEAD_AT_HEAD 16u
-#define HV_CONV_HEAD_AT_DECISION 0u
-#define HV_CONV_HEAD_AT_CONV0_SCRATCH 112u
+#define HV_CONV_HEAD_AT_HEAD 0u
+#define HV_CONV_HEAD_AT_DECISION 16u
+#define HV_CONV_HEAD_AT_CONV0_SCRATCH 304u
 #define HV_CONV_HEAD_AT_CONV1_SCRATCH 224u
 
 _Static_assert(sizeof(hv_conv_head_person_t) == HV_CONV_HEAD_PERSON_BYTES, "a bundle's bytes are this struct");
 _Static_assert(offsetof(hv_conv_head_person_t, head_bias) == 16u, "no hidden padding");
 _Static_assert(offsetof(hv_conv_head_person_t, decision_threshold) == 20u, "no hidden padding");
 _Static_assert(offsetof(hv_conv_head_person_t, head_weight) == 24u, "no hidden padding");
+_Static_assert((HV_CONV_HEAD_AT_IMAGE + 189u) <= HV_CONV_HEAD_ARENA_BYTES, "what is given lies in the arena");
 _Static_assert((HV_CONV_HEAD_AT_CONV0 + 100u) <= HV_CONV_HEAD_ARENA_BYTES, "conv0 lies in the arena");
 _Static_assert((HV_CONV_HEAD_AT_CONV1 + 100u) <= HV_CONV_HEAD_ARENA_BYTES, "conv1 lies in the arena");
 _Static_assert((HV_CONV_HEAD_AT_SUM + 100u) <= HV_CONV_HEAD_ARENA_BYTES, "sum lies in the arena");

@@ -19,7 +19,8 @@
 #define HV_CONV_HEAD_IMAGE_WIDTH 7u
 #define HV_CONV_HEAD_IMAGE_CHANNELS 3u
 #define HV_CONV_HEAD_IMAGE_BYTES 189u
-#define HV_CONV_HEAD_ARENA_BYTES 320u
+#define HV_CONV_HEAD_AT_IMAGE 112u
+#define HV_CONV_HEAD_ARENA_BYTES 368u
 #define HV_CONV_HEAD_ARENA_ALIGNMENT 16u
 #define HV_CONV_HEAD_PERSON_BYTES 128u
 #define HV_CONV_HEAD_PERSON_ALIGNMENT 4u
@@ -32,6 +33,12 @@
 typedef struct {
     _Alignas(16) uint8_t bytes[HV_CONV_HEAD_ARENA_BYTES];
 } hv_conv_head_arena_t;
+
+/* Room for the image in the arena: what is put there costs no other memory, and is gone after a run. */
+static inline uint8_t *hv_conv_head_image(uint8_t arena[HV_CONV_HEAD_ARENA_BYTES])
+{
+    return &arena[HV_CONV_HEAD_AT_IMAGE];
+}
 
 /* A person's own weights: in a header, or in place inside a bundle. */
 typedef struct {

@@ -18,6 +18,7 @@
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES HV_CONV_HEAD_PERSON_BYTES
 
+#define hv_model_image hv_conv_head_image /* in the arena */
 #define hv_model_person_t hv_conv_head_person_t
 #define hv_model_run hv_conv_head_run
 #define hv_model_layer hv_conv_head_layer

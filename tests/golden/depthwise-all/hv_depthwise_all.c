@@ -7,6 +7,7 @@
  * The arena, 1344 bytes (steps are layer numbers):
  *
  *     offset    bytes  alive in steps  holds
+ *        864      429          0 to 0  image
  *          0      858          0 to 1  stem
  *        864      468          1 to 2  dw
  *          0      546          2 to 3  mixed
@@ -53,6 +54,7 @@ _Static_assert(offsetof(hv_depthwise_all_person_t, dw_weight) == 242u, "no hidde
 _Static_assert(offsetof(hv_depthwise_all_person_t, mixed_weight) == 278u, "no hidden padding");
 _Static_assert(offsetof(hv_depthwise_all_person_t, hidden_weight) == 320u, "no hidden padding");
 _Static_assert(offsetof(hv_depthwise_all_person_t, head_weight) == 348u, "no hidden padding");
+_Static_assert((HV_DEPTHWISE_ALL_AT_IMAGE + 429u) <= HV_DEPTHWISE_ALL_ARENA_BYTES, "what is given lies in the arena");
 _Static_assert((HV_DEPTHWISE_ALL_AT_STEM + 858u) <= HV_DEPTHWISE_ALL_ARENA_BYTES, "stem lies in the arena");
 _Static_assert((HV_DEPTHWISE_ALL_AT_DW + 468u) <= HV_DEPTHWISE_ALL_ARENA_BYTES, "dw lies in the arena");
 _Static_assert((HV_DEPTHWISE_ALL_AT_MIXED + 546u) <= HV_DEPTHWISE_ALL_ARENA_BYTES, "mixed lies in the arena");

@@ -19,6 +19,7 @@
 #define HV_DEPTHWISE_ALL_IMAGE_WIDTH 11u
 #define HV_DEPTHWISE_ALL_IMAGE_CHANNELS 3u
 #define HV_DEPTHWISE_ALL_IMAGE_BYTES 429u
+#define HV_DEPTHWISE_ALL_AT_IMAGE 864u
 #define HV_DEPTHWISE_ALL_ARENA_BYTES 1344u
 #define HV_DEPTHWISE_ALL_ARENA_ALIGNMENT 16u
 #define HV_DEPTHWISE_ALL_PERSON_BYTES 352u
@@ -32,6 +33,12 @@
 typedef struct {
     _Alignas(16) uint8_t bytes[HV_DEPTHWISE_ALL_ARENA_BYTES];
 } hv_depthwise_all_arena_t;
+
+/* Room for the image in the arena: what is put there costs no other memory, and is gone after a run. */
+static inline uint8_t *hv_depthwise_all_image(uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES])
+{
+    return &arena[HV_DEPTHWISE_ALL_AT_IMAGE];
+}
 
 /* A person's own weights: in a header, or in place inside a bundle. */
 typedef struct {

@@ -18,6 +18,7 @@
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES HV_DEPTHWISE_ALL_PERSON_BYTES
 
+#define hv_model_image hv_depthwise_all_image /* in the arena */
 #define hv_model_person_t hv_depthwise_all_person_t
 #define hv_model_run hv_depthwise_all_run
 #define hv_model_layer hv_depthwise_all_layer
