@@ -6,6 +6,8 @@ from codegen.kernels.base import Kernel
 from codegen.kernels.conv_tile import ConvTile
 from codegen.kernels.depthwise_rows import DepthwiseRows
 from codegen.kernels.mve_conv import MveConv
+from codegen.kernels.mve_depthwise import MveDepthwise
+from codegen.kernels.mve_pointwise import MvePointwise
 from codegen.kernels.portable import Portable
 from codegen.kernels.winograd import Winograd
 
@@ -15,4 +17,6 @@ KERNELS: tuple[type[Kernel], ...] = (
     DepthwiseRows,
     Winograd,
     MveConv,
+    MveDepthwise,
+    MvePointwise,
 )
