@@ -16,6 +16,15 @@
 #define HV_HALF_LANES 8
 #define HV_WORD_LANES 4
 
+/* Before a loop over tiles: copies of its body would need more registers and much more code. */
+#if defined(__clang__)
+#define HV_ROLLED _Pragma("clang loop unroll(disable)")
+#elif defined(__GNUC__)
+#define HV_ROLLED _Pragma("GCC unroll 1")
+#else
+#define HV_ROLLED
+#endif
+
 
 /* Sets count bytes, a multiple of 16. */
 static inline void hv_fill_bytes(int8_t target[], int32_t count, int8_t value)

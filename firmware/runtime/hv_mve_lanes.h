@@ -146,6 +146,13 @@ static inline hv_words_t hv_dot_4x1(const int8_t window[], int32_t step, hv_byte
     return hv_words(a, b, c, d);
 }
 
+/* Products of a window of 16 bytes with the weights of 4 channels. */
+static inline hv_words_t hv_dot_held(const int8_t window[16], hv_bytes_t weight0, hv_bytes_t weight1, hv_bytes_t weight2, hv_bytes_t weight3)
+{
+    const hv_bytes_t x = vldrbq_s8(window);
+    return hv_words(vmladavq_s8(x, weight0), vmladavq_s8(x, weight1), vmladavq_s8(x, weight2), vmladavq_s8(x, weight3));
+}
+
 /* Products of one window of 16 * steps bytes with the weights of 4 channels, [steps][4][16]. */
 static inline hv_words_t hv_dot_1x4(const int8_t window[], const int8_t weight[], int32_t steps)
 {
