@@ -1,0 +1,258 @@
+"""Helium's kernels against the reference: their portable twin here, themselves on the emulated board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codegen import reference
+from codegen.emit import emit, write_emission
+from codegen.kernels import mve
+from codegen.nets import QuantNet
+from codegen.ops.base import QuantLayer
+from codegen.schedule import schedule
+from codegen.targets import find_target
+from host_tools.boards import load_board
+from host_tools.build import FirmwareOrder, build_firmware
+from host_tools.emulators import find_emulator
+from host_tools.manifest import load_manifest
+from host_tools.run import run_trace
+from host_tools.toolchain import Purpose, Toolchain, all_available
+from tests.networks import extreme, images, quant_net, with_constants
+from tests.ops.harness import ACTIVATIONS, Json, Shape3, assert_same, bench, check_bench
+from tests.ops.strategies import activations, benches, compiled, seeds, sources, windows
+
+M55 = find_target("cortex-m55")
+
+# Around the sizes at which something changes: a tile of 4, half a vector, a vector, more.
+channels = st.sampled_from((1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 33))
+outputs = st.sampled_from((4, 5, 6, 7, 8, 11))
+shapes = st.tuples(st.integers(1, 9), st.integers(1, 11), channels)
+
+
+def _conv(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    fields = {"channels": draw(outputs), "activation": draw(activations), **draw(windows(shape))}
+    return {"op": "conv2d", "inputs": [draw(sources)], **fields}
+
+
+def _depthwise(draw: Any, shape: Shape3) -> Json:  # noqa: ANN401
+    fields = {"activation": draw(activations), **draw(windows(shape))}
+    return {"op": "depthwise", "inputs": [draw(sources)], **fields}
+
+
+def _pointwise(draw: Any, _shape: Shape3) -> Json:  # noqa: ANN401
+    fields = {"channels": draw(outputs), "activation": draw(activations)}
+    return {"op": "pointwise", "inputs": [draw(st.sampled_from(("first", "second")))], **fields}
+
+
+def _dense(draw: Any, _shape: Shape3) -> Json:  # noqa: ANN401
+    keeps = draw(st.booleans())
+    fields = {"output": "int32"} if keeps else {"activation": draw(activations)}
+    return {"op": "dense", "inputs": ["vector"], "channels": draw(outputs), **fields}
+
+
+def _sum(draw: Any, _shape: Shape3) -> Json:  # noqa: ANN401
+    simple = st.sampled_from([kind for kind in ACTIVATIONS if kind["kind"] != "prelu"])
+    op = draw(st.sampled_from(("add", "sub")))
+    return {"op": op, "inputs": ["first", "second"], "activation": draw(simple)}
+
+
+def _global_pool(draw: Any, _shape: Shape3) -> Json:  # noqa: ANN401
+    return {"op": "global_pool", "inputs": [draw(st.sampled_from(("first", "second")))]}
+
+
+CASES = (_conv, _depthwise, _pointwise, _dense, _sum, _global_pool)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
+def test_the_twin_has_the_bits_of_the_reference(case: Any) -> None:  # noqa: ANN401
+    @compiled
+    @given(benches(case, of=shapes), seeds)
+    def check(cases: tuple[Shape3, list[Json]], seed: int) -> None:
+        check_bench(bench(*cases), seed, M55)
+
+    check()
+
+
+FIXED: tuple[tuple[Shape3, tuple[Json, ...]], ...] = (
+    (
+        (9, 7, 3),
+        (
+            {
+                "op": "conv2d",
+                "inputs": ["image"],
+                "channels": 5,
+                "kernel": [3, 3],
+                "stride": [2, 2],
+                "padding": [1, 1, 1, 1],
+                "activation": {"kind": "prelu"},
+            },
+            {
+                "op": "conv2d",
+                "inputs": ["second"],
+                "channels": 8,
+                "kernel": [4, 2],
+                "stride": [3, 1],
+                "padding": [3, 0, 0, 1],
+                "activation": {"kind": "clip", "lo": -0.5, "hi": 1.0},
+            },
+            {
+                "op": "depthwise",
+                "inputs": ["image"],
+                "kernel": [3, 3],
+                "padding": [1, 1, 1, 1],
+                "activation": {"kind": "relu"},
+            },
+            {"op": "pointwise", "inputs": ["first"], "channels": 6},
+            {"op": "dense", "inputs": ["vector"], "channels": 7, "output": "int32"},
+            {"op": "sub", "inputs": ["first", "second"], "activation": {"kind": "relu"}},
+        ),
+    ),
+    (
+        (5, 10, 19),
+        (
+            {
+                "op": "conv2d",
+                "inputs": ["image"],
+                "channels": 6,
+                "kernel": [1, 3],
+                "padding": [0, 2, 0, 0],
+            },
+            {
+                "op": "conv2d",
+                "inputs": ["second"],
+                "channels": 4,
+                "kernel": [3, 3],
+                "padding": [1, 1, 1, 1],
+                "activation": {"kind": "prelu"},
+            },
+            {
+                "op": "depthwise",
+                "inputs": ["second"],
+                "kernel": [3, 5],
+                "stride": [2, 3],
+                "padding": [2, 0, 1, 4],
+                "activation": {"kind": "prelu"},
+            },
+            {"op": "depthwise", "inputs": ["first"], "kernel": [4, 4]},
+            {
+                "op": "pointwise",
+                "inputs": ["second"],
+                "channels": 9,
+                "activation": {"kind": "prelu"},
+            },
+            {"op": "dense", "inputs": ["vector"], "channels": 4, "activation": {"kind": "prelu"}},
+            {"op": "add", "inputs": ["first", "second"]},
+            {"op": "global_pool", "inputs": ["second"]},
+        ),
+    ),
+    (
+        (3, 8, 16),
+        (
+            {"op": "pointwise", "inputs": ["first"], "channels": 8},
+            {"op": "pointwise", "inputs": ["case0"], "channels": 32, "activation": {"kind": "relu"}},
+            {"op": "pointwise", "inputs": ["case1"], "channels": 5},
+            {"op": "depthwise", "inputs": ["case0"], "kernel": [3, 3], "padding": [1, 1, 1, 1]},
+            {"op": "conv2d", "inputs": ["case1"], "channels": 4, "kernel": [2, 2]},
+            {"op": "dense", "inputs": ["vector"], "channels": 10},
+        ),
+    ),
+)
+
+
+def test_every_kernel_for_helium_is_among_the_fixed_cases() -> None:
+    from codegen.kernels import KERNELS
+
+    used = {
+        kernel.name
+        for shape, cases in FIXED
+        for kernel in schedule(quant_net(bench(shape, cases)), M55).kernels.values()
+    }
+    assert {kernel.name for kernel in KERNELS if kernel.needs == {"mve"}} <= used
+
+
+@pytest.mark.parametrize(("shape", "cases"), FIXED, ids=lambda value: str(value)[:12])
+def test_every_tensor_on_the_emulated_board(
+    shape: Shape3, cases: tuple[Json, ...], tmp_path: Path
+) -> None:
+    """Usual and extreme integers, left shifts; no layer stores outside the arena and the stack."""
+    usual = quant_net(bench(shape, cases))
+    shifted = _shifted(usual, 3)
+    nets = (usual, extreme(usual, seed=5), extreme(shifted, seed=6))
+    for toolchain in _toolchains():
+        for index, net in enumerate(nets):
+            _check_on_the_board(net, toolchain, tmp_path / f"{toolchain.name}{index}")
+
+
+def _check_on_the_board(net: QuantNet, toolchain: Toolchain, folder: Path) -> None:
+    qemu = find_emulator("qemu")
+    if qemu.version() is None:
+        pytest.skip(f"not installed: {qemu.hint}")
+    write_emission(emit(net, "someone", M55), folder / "emitted")
+    order = FirmwareOrder(
+        app="trace",
+        board=load_board("mps3-an547"),
+        toolchain=toolchain,
+        manifest=load_manifest(folder / "emitted"),
+        out=folder / "build",
+    )
+    batch = images(net.arch, 5, seed=9)
+    run = run_trace(qemu, build_firmware(order), batch, watch_stores=True)
+    for name, values in reference.run(net, batch).items():
+        assert_same(values, run.trace.tensors[name], f"{name}, {toolchain.name}")
+
+
+def _toolchains() -> tuple[Toolchain, ...]:
+    found = all_available(Purpose.FIRMWARE)
+    if not found:
+        pytest.skip("no firmware compiler: apt install gcc-arm-none-eabi, or pip install ziglang")
+    return found
+
+
+def _shifted(net: QuantNet, left_shift: int) -> QuantNet:
+    """Every layer that can be shifted is."""
+    for layer in net.layers:
+        if "left_shift" in layer.constants:
+            net = with_constants(net, layer.name, left_shift=left_shift)
+    return net
+
+
+def test_weights_lie_in_tiles() -> None:
+    rows = np.arange(6 * 20, dtype=np.int8).reshape(6, 20)
+    tiles = mve.tiled(rows)
+    assert tiles.shape == mve.tiled_spec(6, 20).shape == (2, 2, 4, 16)
+    for tile, first in enumerate((0, 2)):  # the last tile ends with the last channel
+        for channel in range(4):
+            line = tiles[tile, :, channel].reshape(-1)
+            np.testing.assert_array_equal(line[:20], rows[first + channel])
+            assert not line[20:].any()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"op": "conv2d", "inputs": ["first"], "channels": 3, "kernel": [3, 3]},
+        {"op": "pointwise", "inputs": ["image"], "channels": 8},
+        {"op": "depthwise", "inputs": ["first"], "kernel": [5, 5]},
+        {"op": "dense", "inputs": ["vector"], "channels": 3},
+        {"op": "add", "inputs": ["first", "case0"]},
+    ],
+    ids=lambda case: case["op"],
+)
+def test_what_they_cannot_do_stays_portable(case: Json) -> None:
+    broadcast: Json = {"op": "global_pool", "inputs": ["first"]}
+    flat: Json = {"op": "reshape", "inputs": ["case0"], "shape": [1, 1, 4]}
+    cases = [broadcast, flat, {**case, "inputs": [i.replace("case0", "case1") for i in case["inputs"]]}]
+    net = quant_net(bench((7, 7, 4), cases))
+    kernels = schedule(net, M55).kernels
+    assert kernels["case2"].name == "portable"
+    assert _layer(net, "case2").op.kind == case["op"]
+
+
+def _layer(net: QuantNet, name: str) -> QuantLayer:
+    return next(layer for layer in net.layers if layer.name == name)
