@@ -1,8 +1,8 @@
 """Convolutions on Helium: windows of neighbouring outputs beside each other in memory.
 
-Before a row of outputs is computed, the input rows it needs are copied into columns: pixel by pixel,
-each with all kernel rows. Then every window is one run of bytes, windows overlap where the image's
-do, and a tile of 2 outputs x 4 channels reads 6 vectors for 8 products of vectors.
+Before a row of outputs is computed, the input rows it needs are copied into columns: pixel by
+pixel, each with all kernel rows. Then every window is one run of bytes, windows overlap where the
+image's do, and a tile of 2 outputs x 4 channels reads 6 vectors for 8 products of vectors.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _padding(layer: QuantLayer) -> int:
 
 
 def _padding_bytes(layer: QuantLayer) -> int:
-    """One pixel, and enough for what windows read behind the rows: up to three beyond a row's end."""
+    """One pixel, and enough for what is read behind the rows: up to three windows and a vector."""
     op = _op(layer)
     behind = 3 * op.stride[1] * op.kernel[0] + mve.STEP_BYTES
     return mve.whole_vectors(max(layer.output_shape[2], behind))

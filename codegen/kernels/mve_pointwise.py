@@ -1,7 +1,7 @@
 """Pointwise layers on Helium: the tile of mve_conv, whose windows are the pixels themselves.
 
-Where a pixel is no whole number of vectors, its last one reads into the pixel behind it, whose weights
-there are zero. The last pixels have none behind them and are copied first.
+Where a pixel is no whole number of vectors, its last one reads on into the pixel behind it, where
+the weights are zero. The last pixels have none behind them and are copied first.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ class MvePointwise(Kernel):
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """Weights in tiles."""
         op, inputs = _op(layer), layer.input_shapes
-        return mve.with_weight(
-            op.tensor_specs(inputs), mve.tiled_spec(op.channels, inputs[0][-1])
-        )
+        return mve.with_weight(op.tensor_specs(inputs), mve.tiled_spec(op.channels, inputs[0][-1]))
 
     def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
         """[Cout, 1, 1, Cin] -> tiles of [Cout, Cin]."""

@@ -14,7 +14,6 @@
 
 #define HV_BYTE_LANES 16
 #define HV_HALF_LANES 8
-#define HV_WORD_LANES 4
 
 /* Before a loop over tiles: copies of its body would need more registers and much more code. */
 #if defined(__clang__)
@@ -25,6 +24,10 @@
 #define HV_ROLLED
 #endif
 
+static inline int32_t hv_least(int32_t a, int32_t b)
+{
+    return (a < b) ? a : b;
+}
 
 /* Sets count bytes, a multiple of 16. */
 static inline void hv_fill_bytes(int8_t target[], int32_t count, int8_t value)
@@ -71,16 +74,11 @@ static inline void hv_scatter_pixels(int8_t target[], int32_t pitch, const int8_
 /* Turns pixels of channels into rows of channels: channel c of pixel p goes to target[c * pitch + p * gap]. */
 static inline void hv_turn_pixels(int8_t target[], int32_t pitch, int32_t gap, const int8_t source[], int32_t source_step, int32_t pixels, int32_t channels, int8_t flip)
 {
+    const int32_t count = hv_least(channels, HV_HALF_LANES);
     for (int32_t begin = 0; begin < channels; begin += HV_HALF_LANES) {
-        const int32_t overlap = channels - HV_HALF_LANES;
-        const int32_t c = ((overlap < 0) || (begin < overlap)) ? begin : overlap;
-        const int32_t count = (channels < HV_HALF_LANES) ? channels : HV_HALF_LANES;
-        const int8_t *from = &source[c];
-        int8_t *to = &target[c * pitch];
+        const int32_t c = hv_least(begin, channels - count); /* the last eight may repeat some */
         for (int32_t p = 0; p < pixels; ++p) {
-            hv_scatter_channels(to, pitch, from, count, flip);
-            from += source_step;
-            to += gap;
+            hv_scatter_channels(&target[(c * pitch) + (p * gap)], pitch, &source[(p * source_step) + c], count, flip);
         }
     }
 }
