@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,20 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegen import reference
-from codegen.emit import emit, write_emission
 from codegen.kernels import KERNELS, mve
 from codegen.nets import QuantNet
 from codegen.schedule import schedule
 from codegen.targets import find_target
-from host_tools.boards import load_board
-from host_tools.build import FirmwareOrder, build_firmware
 from host_tools.emulators import find_emulator
-from host_tools.manifest import load_manifest
-from host_tools.run import run_trace
-from host_tools.toolchain import Purpose, Toolchain, all_available
-from tests.networks import extreme, images, quant_net, with_constants
-from tests.ops.harness import ACTIVATIONS, Json, Shape3, assert_same, bench, check_bench
+from host_tools.toolchain import Purpose, all_available
+from tests.kernels.bench import check_on_board, check_on_host
+from tests.networks import extreme, quant_net, with_constants
+from tests.ops.harness import ACTIVATIONS, Json, Shape3, bench
 from tests.ops.strategies import activations, benches, compiled, seeds, sources, windows
 
 M55 = find_target("cortex-m55")
@@ -73,7 +67,9 @@ def test_the_twin_has_the_bits_of_the_reference(case: Any) -> None:  # noqa: ANN
     @compiled
     @given(benches(case, of=shapes), seeds)
     def check(cases: tuple[Shape3, list[Json]], seed: int) -> None:
-        check_bench(bench(*cases), seed, M55)
+        net = quant_net(bench(*cases), shared_seed=seed, person_seed=seed, threshold=0.0)
+        nets = (net, extreme(net, seed), extreme(net, seed + 1))
+        check_on_host([schedule(one, M55) for one in nets], seed)
 
     check()
 
@@ -173,42 +169,17 @@ def test_every_kernel_for_helium_is_among_the_fixed_cases() -> None:
     assert {kernel.name for kernel in KERNELS if kernel.needs == {"mve"}} <= used
 
 
-@pytest.mark.parametrize(("shape", "cases"), FIXED, ids=lambda value: str(value)[:12])
-def test_every_tensor_on_the_emulated_board(
-    shape: Shape3, cases: tuple[Json, ...], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+@pytest.mark.parametrize("index", range(len(FIXED)))
+def test_every_tensor_on_the_emulated_board(index: int, compiler: str) -> None:
     """Usual and extreme integers, left shifts; no layer stores outside the arena and the stack."""
-    usual = quant_net(bench(shape, cases))
-    shifted = _shifted(usual, 3)
-    nets = (usual, extreme(usual, seed=5), extreme(shifted, seed=6))
-    for toolchain in _toolchains():
-        for index, net in enumerate(nets):
-            _check_on_the_board(net, toolchain, tmp_path / f"{toolchain.name}{index}")
-
-
-def _check_on_the_board(net: QuantNet, toolchain: Toolchain, folder: Path) -> None:
-    qemu = find_emulator("qemu")
-    if qemu.version() is None:
-        pytest.skip(f"not installed: {qemu.hint}")
-    write_emission(emit(net, "someone", M55), folder / "emitted")
-    order = FirmwareOrder(
-        app="trace",
-        board=load_board("mps3-an547"),
-        toolchain=toolchain,
-        manifest=load_manifest(folder / "emitted"),
-        out=folder / "build",
-    )
-    batch = images(net.arch, 5, seed=9)
-    run = run_trace(qemu, build_firmware(order), batch, watch_stores=True)
-    for name, values in reference.run(net, batch).items():
-        assert_same(values, run.trace.tensors[name], f"{name}, {toolchain.name}")
-
-
-def _toolchains() -> tuple[Toolchain, ...]:
-    found = all_available(Purpose.FIRMWARE)
-    if not found:
-        pytest.skip("no firmware compiler: apt install gcc-arm-none-eabi, or pip install ziglang")
-    return found
+    if find_emulator("qemu").version() is None:
+        pytest.skip("no emulator has Helium: apt install qemu-system-arm")
+    if compiler not in {found.name for found in all_available(Purpose.FIRMWARE)}:
+        pytest.skip(f"{compiler} is not installed")
+    net = quant_net(bench(*FIXED[index]), threshold=0.0)
+    for one in (net, extreme(net, seed=5), extreme(_shifted(net, 3), seed=6)):
+        check_on_board(schedule(one, M55), seed=9, emulator="qemu", compiler=compiler)
 
 
 def _shifted(net: QuantNet, left_shift: int) -> QuantNet:
