@@ -172,6 +172,7 @@ static inline hv_words_t hv_dot_1x4(const int8_t window[], const int8_t weight[]
 
 /* The same for two windows, which share each load of weights: 14 instructions and a branch for 128 products.
  *
+ *   r1, r3, r5, r9   the first window, the second, the weights, the steps left
  *   q0, q1           the next 16 bytes of the first and the second window
  *   q2               the next 16 weights of a channel
  *   r0 r2 r4 r6      the first window's sums of channels 0 to 3
@@ -182,50 +183,54 @@ static inline void hv_dot_2x4(const int8_t first[], const int8_t second[], const
 {
     hv_words_t sums0;
     hv_words_t sums1;
-    __asm__("vldrb.8 q0, [%[first]], #16\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
-            "vldrb.8 q1, [%[second]], #16\n\t"
+    register const int8_t *r1 __asm__("r1") = first;
+    register const int8_t *r3 __asm__("r3") = second;
+    register const int8_t *r5 __asm__("r5") = weight;
+    register int32_t r9 __asm__("r9") = steps;
+    __asm__("vldrb.8 q0, [r1], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
+            "vldrb.8 q1, [r3], #16\n\t"
             "vmladav.s8 r0, q0, q2\n\t"
             "vmladav.s8 r8, q1, q2\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
             "vmladav.s8 r2, q0, q2\n\t"
             "vmladav.s8 r10, q1, q2\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
             "vmladav.s8 r4, q0, q2\n\t"
             "vmladav.s8 r12, q1, q2\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
             "vmladav.s8 r6, q0, q2\n\t"
             "vmladav.s8 lr, q1, q2\n\t"
-            "subs %[steps], #1\n\t"
+            "subs r9, #1\n\t"
             "beq 2f\n"
             "1:\n\t"
-            "vldrb.8 q0, [%[first]], #16\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
-            "vldrb.8 q1, [%[second]], #16\n\t"
+            "vldrb.8 q0, [r1], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
+            "vldrb.8 q1, [r3], #16\n\t"
             "vmladava.s8 r0, q0, q2\n\t"
             "vmladava.s8 r8, q1, q2\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
             "vmladava.s8 r2, q0, q2\n\t"
             "vmladava.s8 r10, q1, q2\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
             "vmladava.s8 r4, q0, q2\n\t"
             "vmladava.s8 r12, q1, q2\n\t"
-            "vldrb.8 q2, [%[weight]], #16\n\t"
+            "vldrb.8 q2, [r5], #16\n\t"
             "vmladava.s8 r6, q0, q2\n\t"
             "vmladava.s8 lr, q1, q2\n\t"
-            "subs %[steps], #1\n\t"
+            "subs r9, #1\n\t"
             "bne 1b\n"
             "2:\n\t"
             "vmov %q[sums0][2], %q[sums0][0], r0, r4\n\t"
             "vmov %q[sums0][3], %q[sums0][1], r2, r6\n\t"
             "vmov %q[sums1][2], %q[sums1][0], r8, r12\n\t"
             "vmov %q[sums1][3], %q[sums1][1], r10, lr"
-            : [sums0] "=w"(sums0), [sums1] "=w"(sums1), [first] "+r"(first), [second] "+r"(second), [weight] "+r"(weight), [steps] "+r"(steps)
+            : [sums0] "=w"(sums0), [sums1] "=w"(sums1), "+r"(r1), "+r"(r3), "+r"(r5), "+r"(r9)
             :
             : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "cc", "memory");
     *first_sums = sums0;
     *second_sums = sums1;
 }
 
-#endif /* the compiler has Helium */
+#endif /* Helium */
 #endif

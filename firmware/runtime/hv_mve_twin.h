@@ -201,5 +201,5 @@ static inline void hv_dot_2x4(const int8_t first[], const int8_t second[], const
     *second_sums = hv_dot_1x4(second, weight, steps);
 }
 
-#endif /* the compiler has no Helium */
+#endif /* no Helium */
 #endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from codegen.schedule import schedule
 from codegen.targets import find_target
 from host_tools.emulators import find_emulator
 from host_tools.toolchain import Purpose, all_available
+from tests.c_host import WARNINGS, emitted, program, run
 from tests.kernels.bench import check_on_board, check_on_host
 from tests.networks import extreme, quant_net, with_constants
 from tests.ops.harness import ACTIVATIONS, Json, Shape3, bench
@@ -188,6 +190,15 @@ def _shifted(net: QuantNet, left_shift: int) -> QuantNet:
         if "left_shift" in layer.constants:
             net = with_constants(net, layer.name, left_shift=left_shift)
     return net
+
+
+@pytest.mark.parametrize("level", ["-O0", "-Og", "-Os", "-O3"])
+def test_the_folder_compiles_at_every_level(level: str, tmp_path: Path) -> None:
+    """The assembly needs most registers; with a frame pointer there is one less."""
+    gcc = program("arm-none-eabi-gcc", "apt install gcc-arm-none-eabi")
+    emitted(quant_net(bench(*FIXED[0])), tmp_path, target=M55)
+    flags = [*WARNINGS, *M55.gcc_flags, level, "-fno-omit-frame-pointer", "-I", str(tmp_path)]
+    run([gcc, *flags, "-c", tmp_path / "hv_bench.c", "-o", tmp_path / "bench.o"])
 
 
 def test_weights_lie_in_tiles() -> None:
