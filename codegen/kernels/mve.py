@@ -50,12 +50,16 @@ def tiled(rows: np.ndarray) -> np.ndarray:
 
 def lined_spec(channels: int) -> TensorSpec:
     """The layout of `lined`."""
-    return TensorSpec(dtype="int8", shape=(channels, STEP_BYTES), meaning="weights: channel, tap")
+    meaning = "weights: zeros, then channel, tap"
+    return TensorSpec(dtype="int8", shape=(channels + 1, STEP_BYTES), meaning=meaning)
 
 
 def lined(rows: np.ndarray) -> np.ndarray:
-    """int8 [C, up to 16 taps] -> [C, 16], zero behind the last tap."""
-    return _padded(rows)
+    """int8 [C, up to 16 taps] -> [1 + C, 16], zero behind the last tap and in the first vector.
+
+    So 16 bytes that begin a little before a channel's are its taps moved up, with zeros in front.
+    """
+    return np.pad(_padded(rows), ((1, 0), (0, 0)))
 
 
 def with_weight(own: Mapping[str, TensorSpec], spec: TensorSpec) -> dict[str, TensorSpec]:

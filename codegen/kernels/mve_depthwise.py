@@ -3,7 +3,8 @@
 Helium multiplies vectors and adds up the lanes in one instruction, but has none that multiplies two
 vectors and adds lane by lane. So before a row of outputs is computed, the input rows it needs are
 turned into one row for each channel, in which a window of up to 16 taps is 16 bytes on end: then an
-output is a load and a product. Four outputs of a channel are requantised together.
+output is a load and a product; where two windows beside each other fit a vector, they share the
+load. Four outputs of a channel are requantised together.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class MveDepthwiseContext(GeometryContext, MacContext):
     copied: int  # pixels of an image row that any window reads
     pitch: int  # bytes from a channel's row to the next one's
     padding: int  # where a pixel of pad values lies behind the rows
+    paired: bool  # whether two neighbouring windows fit a vector
     scratch: int
 
 
@@ -68,7 +70,7 @@ class MveDepthwise(Kernel):
         return mve.with_weight(own, mve.lined_spec(layer.output_shape[2]))
 
     def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
-        """[kh, kw, C] -> [C, 16], taps column by column."""
+        """[kh, kw, C] -> [1 + C, 16], taps column by column."""
         by_channel = layer.tensors["weight"].transpose(2, 1, 0)
         rows = by_channel.reshape(len(by_channel), -1)
         return {**layer.tensors, "weight": mve.lined(rows)}
@@ -88,6 +90,7 @@ class MveDepthwise(Kernel):
             copied=mve.copied_pixels(op, layer),
             pitch=_pitch(layer),
             padding=_padding(layer),
+            paired=(op.kernel[1] + op.stride[1]) * op.kernel[0] <= mve.STEP_BYTES,
             scratch=self.scratch_bytes(layer),
             **op.geometry_context(layer),
             **mac,

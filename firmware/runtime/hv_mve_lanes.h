@@ -146,6 +146,14 @@ static inline hv_words_t hv_dot_4x1(const int8_t window[], int32_t step, hv_byte
     return hv_words(a, b, c, d);
 }
 
+/* The same where a vector holds a window and the one behind it, whose weights are moved up. */
+static inline hv_words_t hv_dot_pairs(const int8_t window[], int32_t step, hv_bytes_t weight, hv_bytes_t moved)
+{
+    const hv_bytes_t first = vldrbq_s8(&window[0]);
+    const hv_bytes_t second = vldrbq_s8(&window[step]);
+    return hv_words(vmladavq_s8(first, weight), vmladavq_s8(first, moved), vmladavq_s8(second, weight), vmladavq_s8(second, moved));
+}
+
 /* Products of a window of 16 bytes with the weights of 4 channels. */
 static inline hv_words_t hv_dot_held(const int8_t window[16], hv_bytes_t weight0, hv_bytes_t weight1, hv_bytes_t weight2, hv_bytes_t weight3)
 {

@@ -170,6 +170,18 @@ static inline hv_words_t hv_dot_4x1(const int8_t window[], int32_t step, hv_byte
     return sums;
 }
 
+static inline hv_words_t hv_dot_pairs(const int8_t window[], int32_t step, hv_bytes_t weight, hv_bytes_t moved)
+{
+    hv_words_t sums = hv_all_words(0);
+    for (int32_t k = 0; k < 16; ++k) {
+        sums.lane[0] += (int32_t)window[k] * weight.lane[k];
+        sums.lane[1] += (int32_t)window[k] * moved.lane[k];
+        sums.lane[2] += (int32_t)window[step + k] * weight.lane[k];
+        sums.lane[3] += (int32_t)window[step + k] * moved.lane[k];
+    }
+    return sums;
+}
+
 static inline hv_words_t hv_dot_held(const int8_t window[16], hv_bytes_t weight0, hv_bytes_t weight1, hv_bytes_t weight2, hv_bytes_t weight3)
 {
     hv_words_t sums = hv_all_words(0);

@@ -212,6 +212,15 @@ def test_weights_lie_in_tiles() -> None:
             assert not line[20:].any()
 
 
+def test_a_channels_taps_have_zeros_on_both_sides() -> None:
+    lines = mve.lined(np.ones((3, 9), np.int8))
+    assert lines.shape == mve.lined_spec(3).shape == (4, 16)
+    flat = lines.reshape(-1)
+    for channel in range(3):
+        begin = (channel + 1) * 16 - 6  # the taps moved up by six
+        np.testing.assert_array_equal(flat[begin : begin + 16], [0] * 6 + [1] * 9 + [0])
+
+
 @pytest.mark.parametrize(
     "case",
     [
