@@ -35,6 +35,7 @@ def _cortex_m(
     board: str,
     *,
     fpu: str = "",
+    zig_extra: str = "",
     features: tuple[str, ...] = (),
 ) -> Target:
     floats = ("fpu",) if fpu else ()
@@ -45,7 +46,7 @@ def _cortex_m(
         name=core,
         summary=summary,
         gcc_flags=(f"-mcpu={core}", "-mthumb", *float_abi),
-        zig_flags=("-target", triple, f"-mcpu={cpu}"),
+        zig_flags=("-target", triple, f"-mcpu={cpu}{zig_extra}"),
         features=frozenset((*features, *floats)),
         board=board,
     )
@@ -75,6 +76,14 @@ TARGETS: tuple[Target, ...] = (
     ),
     _cortex_m(
         "cortex-m33", "ARMv8-M, DSP, FPU", "mps2-an505", fpu="fpv5-sp-d16", features=("dsp",)
+    ),
+    _cortex_m(
+        "cortex-m55",
+        "ARMv8.1-M, DSP, Helium",
+        "mps3-an547",
+        fpu="auto",
+        zig_extra="+mve",  # its description of the core leaves Helium out
+        features=("dsp", "mve"),
     ),
     HOST,
 )

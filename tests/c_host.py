@@ -13,8 +13,9 @@ from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.nets import QuantNet
 from codegen.resources import resource
 from codegen.schedule import schedule
-from codegen.targets import find_target
+from codegen.targets import Target, find_target
 
+CORTEX_M4 = find_target("cortex-m4")
 RUNTIME = resource("firmware") / "runtime"
 HERE = Path(__file__).resolve().parent
 
@@ -65,9 +66,10 @@ def shared_library(source: Path, folder: Path, *extra: str) -> Path:
     return library
 
 
-def emitted(net: QuantNet, folder: Path, user: str = "someone") -> Emission:
+def emitted(
+    net: QuantNet, folder: Path, user: str = "someone", target: Target = CORTEX_M4
+) -> Emission:
     """Emits a verifier or any other network into `folder`."""
-    target = find_target("cortex-m4")
     if net.arch.is_verifier:
         emission = emit(schedule(net, target), user)
     else:

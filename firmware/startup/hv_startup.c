@@ -1,4 +1,4 @@
-/* hv_startup.c: from reset to main on any Cortex-M (M0 to M33), without a C library.
+/* hv_startup.c: from reset to main on any Cortex-M (M0 to M55), without a C library.
  * Sources: Armv7-M and Armv8-M Architecture Reference Manuals, "The vector table" and "CPACR". */
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,10 +64,11 @@ __attribute__((section(".vectors"), used)) static const vector_table_t vector_ta
     },
 };
 
-static void enable_floating_point(void)
+static void enable_coprocessors(void)
 {
-    /* Inference uses no floating point, but the compilers keep integers in its registers. */
-#if defined(__ARM_FP)
+    /* Inference uses no floating point, but the compilers keep integers in its registers, and Helium's are
+     * the same ones. */
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
     volatile uint32_t *const cpacr = (volatile uint32_t *)0xE000ED88u;
     *cpacr |= 0xFu << 20; /* full access to coprocessors 10 and 11 */
     __asm__ volatile("dsb\n\tisb" ::
@@ -120,7 +121,7 @@ uint32_t hv_stack_used_bytes(void)
 
 _Noreturn void hv_reset(void)
 {
-    enable_floating_point();
+    enable_coprocessors();
     copy_data();
     clear_bss();
     paint_stack();

@@ -13,7 +13,7 @@ import pytest
 
 from codegen.nets import QuantNet
 from codegen.resources import resource
-from codegen.targets import TARGETS, Target
+from codegen.targets import TARGETS, Target, find_target
 from tests.c_host import HERE, WARNINGS, compiler, emitted, program, run
 from tests.networks import conv_head, depthwise_all, moves, two_inputs
 
@@ -98,6 +98,16 @@ def test_needs_no_library_on_targets(folder: Path, target: Target, tmp_path: Pat
 
 def test_misra_deviations_are_those_written_down(folder: Path) -> None:
     """cppcheck's MISRA add-on may report only the rules of the table in templates/README.md."""
+    _check_misra(folder)
+
+
+def test_misra_deviations_of_kernels_for_helium(tmp_path: Path) -> None:
+    for make in (conv_head, depthwise_all):
+        emitted(make(), tmp_path / make.__name__, target=find_target("cortex-m55"))
+        _check_misra(tmp_path / make.__name__)
+
+
+def _check_misra(folder: Path) -> None:
     cppcheck = program("cppcheck", "apt install cppcheck")
     flags = ["--addon=misra", "--std=c11", "--platform=unix32", "-q", "."]
     said = run([cppcheck, *flags], cwd=folder)

@@ -10,9 +10,10 @@ import numpy as np
 from codegen import reference
 from codegen.emit import vector_image
 from codegen.nets import Architecture, QuantNet
+from codegen.targets import Target, find_target
 from hypernet.architectures import load_architecture
 from tests.architectures import CONV_HEAD, DEPTHWISE_ALL, Json
-from tests.c_host import SANITISERS, compiler, emitted, run
+from tests.c_host import CORTEX_M4, SANITISERS, compiler, emitted, run
 from tests.networks import extreme, quant_net, with_constants
 from tests.ops.harness import bench
 
@@ -30,8 +31,8 @@ _WITHOUT_WEIGHTS: tuple[Json, ...] = (
 TRACED = 64  # images whose every tensor is compared
 
 
-def _binary(net: QuantNet, folder: Path) -> Path:
-    emitted(net, folder / "emitted")
+def _binary(net: QuantNet, folder: Path, target: Target) -> Path:
+    emitted(net, folder / "emitted", target=target)
     sources = sorted((folder / "emitted").glob("*.c"))
     binary = folder / "checksum"
     flags = ("-std=c11", *SANITISERS, "-I", folder / "emitted")
@@ -39,8 +40,8 @@ def _binary(net: QuantNet, folder: Path) -> Path:
     return binary
 
 
-def _check(net: QuantNet, folder: Path, count: int) -> None:
-    binary = _binary(net, folder)
+def _check(net: QuantNet, folder: Path, count: int, target: Target = CORTEX_M4) -> None:
+    binary = _binary(net, folder, target)
     said = run([binary, str(SEED), str(TRACED), str(STEP)])
     assert said.split() == _expected(net), "the first images, tensor by tensor"
     run([binary, str(SEED + 1), str(count), str(STEP)])
@@ -89,6 +90,14 @@ def test_operators_without_weights(tmp_path: Path) -> None:
     for index, variant in enumerate((net, shifted)):
         (tmp_path / str(index)).mkdir()
         _check(variant, tmp_path / str(index), count=500)
+
+
+def test_kernels_for_helium(tmp_path: Path) -> None:
+    """Their twin reads whole vectors, and yet nothing behind the image or the weights."""
+    net = quant_net(Architecture.from_json(DEPTHWISE_ALL))
+    for index, variant in enumerate((net, extreme(net, 3))):
+        (tmp_path / str(index)).mkdir()
+        _check(variant, tmp_path / str(index), count=200, target=find_target("cortex-m55"))
 
 
 def test_the_shipped_architecture(tmp_path: Path) -> None:

@@ -273,7 +273,9 @@ def test_calls_are_told_from_other_branches(code: str, calls: bool) -> None:
 
 def test_boards_say_who_runs_them() -> None:
     for name in board_names():
-        assert set(load_board(name).emulators) == set(BOTH)
+        # no other emulator has Helium
+        able = {"qemu"} if name == "mps3-an547" else set(BOTH)
+        assert set(load_board(name).emulators) == able
 
 
 def test_an_unknown_emulator_is_refused() -> None:

@@ -58,7 +58,13 @@ def check_on_host(scheduled: Sequence[ScheduledNet], seed: int, count: int = 6) 
             _compare(one, batch, Simulator(folder, person=person).trace(batch), "host")
 
 
-def check_on_board(scheduled: ScheduledNet, seed: int, emulator: str, count: int = 3) -> None:
+def check_on_board(
+    scheduled: ScheduledNet,
+    seed: int,
+    emulator: str,
+    count: int = 3,
+    compiler: str | None = None,
+) -> None:
     """The assembly gives the reference's bits, and stores into the arena and the stack alone."""
     batch = images(scheduled.net.arch, count, seed)
     with tempfile.TemporaryDirectory() as parent:
@@ -69,7 +75,7 @@ def check_on_board(scheduled: ScheduledNet, seed: int, emulator: str, count: int
             FirmwareOrder(
                 app="trace",
                 board=board,
-                toolchain=choose_toolchain(Purpose.FIRMWARE),
+                toolchain=choose_toolchain(Purpose.FIRMWARE, compiler),
                 manifest=load_manifest(folder),
                 out=Path(parent) / "out",
             )

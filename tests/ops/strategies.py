@@ -144,7 +144,8 @@ def benches(
     draw: Any,  # noqa: ANN401
     case: Callable[[Any, Shape3], Json],
     count: int = 4,
+    of: st.SearchStrategy[Shape3] = shapes,
 ) -> tuple[Shape3, list[Json]]:
     """A shape and several cases that fit it."""
-    shape = draw(shapes)
+    shape = draw(of)
     return shape, [case(draw, shape) for _ in range(count)]
