@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from codegen.errors import HvError
 from host_tools.boards import Memory
 from host_tools.build import RESET_FUNCTION, Firmware
-from host_tools.cycles.estimate import Count, Cycles, count_instructions, estimate
+from host_tools.cycles.estimate import Cycles, count_instructions, estimate
 from host_tools.cycles.instructions import Code
 from host_tools.cycles.timings import Core, find_core
 from host_tools.emulators.base import (
@@ -190,15 +190,16 @@ class _Costs:
     def _cost(self, macs: int, layer: str | None) -> Cost:
         runs = self._executions.runs
         blocks = [block for block in self._executions.blocks if block.layer == layer]
-        counts = count_instructions(self._code, blocks)
+        executed = sum(block.instructions * block.executions for block in blocks)
         return Cost(
             macs=macs,
-            instructions=round(sum(count.executions for count in counts) / runs),
-            cycles=None if self.core is None else self._cycles(self.core, counts, layer),
+            instructions=round(executed / runs),
+            cycles=None if self.core is None else self._cycles(self.core, blocks, layer),
         )
 
-    def _cycles(self, core: Core, counts: tuple[Count, ...], layer: str | None) -> Cycles:
+    def _cycles(self, core: Core, blocks: list[BlockCount], layer: str | None) -> Cycles:
         runs = self._executions.runs
+        counts = count_instructions(self._code, blocks)
         cycles = estimate(core, self._code, counts, self._executions.flash_loads.get(layer, 0))
         return Cycles(
             zero_wait=round(cycles.zero_wait / runs), pessimistic=round(cycles.pessimistic / runs)

@@ -8,10 +8,12 @@ last step reads beyond it does not matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from codegen.ops.base import QuantLayer, TensorSpec
+from codegen.ops.mac import MacOp
 from codegen.ops.windows import Window
 
 HEADERS = ("hv_mve.h", "hv_mve_lanes.h", "hv_mve_twin.h")
@@ -83,9 +85,11 @@ def rows_padded(window: Window, layer: QuantLayer) -> bool:
     return window.padding[0] > 0 or end > layer.input_shapes[0][0]
 
 
-def flip(input_offset: int) -> str:
-    """What is flipped in each byte that is read: of a camera's, the highest bit."""
-    return "INT8_MIN" if input_offset else "0"
+def read_fields(op: MacOp, layer: QuantLayer) -> dict[str, Any]:
+    """What is read, and what is flipped in each byte of it: of a camera's, the highest bit."""
+    mac = op.mac_context(layer)
+    flip = "INT8_MIN" if mac["input_offset"] else "0"
+    return {"input_type": mac["input_type"], "flip": flip, **op.finish_context(layer)}
 
 
 def _padded(rows: np.ndarray) -> np.ndarray:

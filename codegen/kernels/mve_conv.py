@@ -16,7 +16,7 @@ from codegen.kernels import mve
 from codegen.kernels.base import Kernel, ScratchView
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.conv2d import Conv2d
-from codegen.ops.mac import MacContext
+from codegen.ops.mac import FinishContext
 from codegen.ops.windows import GeometryContext
 from codegen.targets import Target
 
@@ -24,13 +24,14 @@ PLACE_MAX = 255  # of a byte scattered by one instruction
 
 
 @dataclass(frozen=True, kw_only=True)
-class MveConvContext(GeometryContext, MacContext):
+class MveConvContext(GeometryContext, FinishContext):
     """Holes of mve/conv.c.j2."""
 
     input_channels: int
     output_channels: int
     pad_value: int  # what a tap outside the image reads
     rows_padded: bool  # whether a kernel row may lie above or below the image
+    input_type: str
     flip: str  # makes int8 of what is read
     copied: int  # pixels of an image row that any window reads
     pitch: int  # bytes from a column to the next
@@ -80,7 +81,6 @@ class MveConv(Kernel):
     def context(self, layer: QuantLayer, function: str) -> MveConvContext:
         """See templates/kernels/mve/conv.c.j2."""
         op = _op(layer)
-        mac = op.mac_context(layer)
         return MveConvContext(
             layer=layer.name,
             function=function,
@@ -89,7 +89,6 @@ class MveConv(Kernel):
             output_channels=op.channels,
             pad_value=layer.input_quantities[0].zero_point,
             rows_padded=mve.rows_padded(op, layer),
-            flip=mve.flip(mac["input_offset"]),
             copied=mve.copied_pixels(op, layer),
             pitch=_pitch(layer),
             padding=_padding(layer),
@@ -98,7 +97,7 @@ class MveConv(Kernel):
             steps=mve.steps_of(op.taps * layer.input_shapes[0][2]),
             tiles=len(mve.tiles_of(op.channels)),
             **op.geometry_context(layer),
-            **mac,
+            **mve.read_fields(op, layer),
         )
 
 

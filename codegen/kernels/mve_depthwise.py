@@ -18,7 +18,7 @@ from codegen.kernels import mve
 from codegen.kernels.base import Kernel, ScratchView
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.depthwise import Depthwise
-from codegen.ops.mac import MacContext
+from codegen.ops.mac import FinishContext
 from codegen.ops.windows import GeometryContext
 from codegen.targets import Target
 
@@ -26,12 +26,13 @@ PITCH_MAX = (2**16 - 1) // 7  # places of 8 channels scattered by one instructio
 
 
 @dataclass(frozen=True, kw_only=True)
-class MveDepthwiseContext(GeometryContext, MacContext):
+class MveDepthwiseContext(GeometryContext, FinishContext):
     """Holes of mve/depthwise.c.j2."""
 
     channels: int
     pad_value: int
     rows_padded: bool
+    input_type: str
     flip: str
     copied: int  # pixels of an image row that any window reads
     pitch: int  # bytes from a channel's row to the next one's
@@ -78,7 +79,6 @@ class MveDepthwise(Kernel):
     def context(self, layer: QuantLayer, function: str) -> MveDepthwiseContext:
         """See templates/kernels/mve/depthwise.c.j2."""
         op = _op(layer)
-        mac = op.mac_context(layer)
         return MveDepthwiseContext(
             layer=layer.name,
             function=function,
@@ -86,14 +86,13 @@ class MveDepthwise(Kernel):
             channels=layer.output_shape[2],
             pad_value=layer.input_quantities[0].zero_point,
             rows_padded=mve.rows_padded(op, layer),
-            flip=mve.flip(mac["input_offset"]),
             copied=mve.copied_pixels(op, layer),
             pitch=_pitch(layer),
             padding=_padding(layer),
             paired=(op.kernel[1] + op.stride[1]) * op.kernel[0] <= mve.STEP_BYTES,
             scratch=self.scratch_bytes(layer),
             **op.geometry_context(layer),
-            **mac,
+            **mve.read_fields(op, layer),
         )
 
 

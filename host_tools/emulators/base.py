@@ -94,6 +94,7 @@ class BlockCount:
         start: address of its first instruction.
         end: first address behind its last one.
         layer: the layer it ran for; None for the rest of an inference.
+        instructions: how many it has.
         executions: how often all of it ran.
         taken: how often its last instruction was a taken branch.
     """
@@ -101,6 +102,7 @@ class BlockCount:
     start: int
     end: int
     layer: str | None
+    instructions: int
     executions: int
     taken: int
 

@@ -223,9 +223,14 @@ def _executions(job: Job, report: Mapping[str, Any]) -> Executions:
         runs=report["runs"],
         blocks=tuple(
             BlockCount(
-                start=start, end=end, layer=regions[region], executions=executions, taken=taken
+                start=start,
+                end=end,
+                layer=regions[region],
+                instructions=instructions,
+                executions=executions,
+                taken=taken,
             )
-            for start, end, region, executions, taken in report["blocks"]
+            for start, end, region, instructions, executions, taken in report["blocks"]
         ),
         flash_loads=dict(zip(regions, report["flash_loads"], strict=True)),
         lowest_stack_store=report.get("lowest_stack_store_of_runs"),

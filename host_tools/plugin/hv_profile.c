@@ -68,7 +68,7 @@ static void report_block(FILE *out, const hv_block_t *block, const char **separa
     for (int i = 0; (block->tallies != NULL) && (i <= hv_layers_count); i++) {
         const hv_tally_t *const tally = &block->tallies[i];
         if (tally->executions > 0u) {
-            (void)fprintf(out, "%s\n    [%" PRIu64 ", %" PRIu64 ", %d, %" PRIu64 ", %" PRIu64 "]", *separator, block->start, block->end, i, tally->executions, tally->taken);
+            (void)fprintf(out, "%s\n    [%" PRIu64 ", %" PRIu64 ", %d, %" PRIu64 ", %" PRIu64 ", %" PRIu64 "]", *separator, block->start, block->end, i, block->instructions, tally->executions, tally->taken);
             *separator = ",";
         }
     }

@@ -34,16 +34,16 @@ def _job(build: Build, board: str, compiler: str, *, count: bool) -> Job:
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 @pytest.mark.parametrize("board", board_names())
-def test_both_emulators_give_the_reference_on_every_board(
+def test_every_emulator_gives_the_reference_on_every_board(
     build: Build, board: str, compiler: str
 ) -> None:
-    for name in BOTH:
+    for name in load_board(board).emulators:
         run = run_trace(installed_emulator(name), build(board, compiler), toy_images(4))
         assert compare(reference(toy_images(4)), run.trace.tensors).bit_exact
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
-@pytest.mark.parametrize("board", board_names())
+@pytest.mark.parametrize("board", [b for b in board_names() if len(load_board(b).emulators) > 1])
 def test_both_emulators_write_the_same_bytes_and_count_alike(
     build: Build, board: str, compiler: str
 ) -> None:

@@ -140,8 +140,12 @@ def test_loads_overlap_only_where_one_follows_the_other(tmp_path: Path) -> None:
 
 def test_overlapping_blocks_add_up(tmp_path: Path) -> None:
     code = assembled(tmp_path, "nop\nnop\nbx lr")
-    whole = BlockCount(start=ORIGIN, end=ORIGIN + 6, layer="a", executions=3, taken=3)
-    tail = BlockCount(start=ORIGIN + 2, end=ORIGIN + 6, layer="b", executions=10, taken=9)
+    whole = BlockCount(
+        start=ORIGIN, end=ORIGIN + 6, layer="a", instructions=3, executions=3, taken=3
+    )
+    tail = BlockCount(
+        start=ORIGIN + 2, end=ORIGIN + 6, layer="b", instructions=2, executions=10, taken=9
+    )
     found = count_instructions(code, [whole, tail])
     assert [(count.executions, count.taken) for count in found] == [(3, 0), (13, 0), (13, 12)]
 
