@@ -1,6 +1,7 @@
 """Prints what networks cost: `python -m tests.bench.table [--target NAME] [FILE.onnx ...]`.
 
 Without files: the networks of networks.py, and the default verifier with made-up weights.
+`--write README.md` puts the table between that file's marks, too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from codegen.cli.profiling import NOT_KNOWN, Measured, cycles_per_mac, measure
 from codegen.cli.subject import Subject, SubjectOrder
 from codegen.errors import HvError
 from codegen.quantise import quantise
+from codegen.schedule import PLANS
 from codegen.targets import Target, find_target
 from hypernet.architectures import load_architecture
 from tests.bench.networks import NETWORKS
@@ -25,7 +27,7 @@ from tests.networks import float_net
 
 HEADINGS = (
     "network",
-    "MAC",
+    "plan",
     "instructions",
     "cycles",
     "cycles/MAC",
@@ -33,6 +35,7 @@ HEADINGS = (
     "weights",
     "RAM",
 )
+BEGIN, END = "<!-- make bench -->\n", "<!-- end of make bench -->\n"
 DEFAULT_VERIFIER = "pq"
 
 
@@ -41,14 +44,32 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="table", description="What networks cost.")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE.onnx")
     parser.add_argument("--target", default="cortex-m4", metavar="NAME")
+    parser.add_argument("--write", type=Path, metavar="README.md")
     given = parser.parse_args(words)
     target = find_target(given.target)
     try:
         rows = [row(name, costs) for name, costs in _all(given.files, target)]
+        note = f"{target.name}; cycles at zero wait states; code, weights and RAM in bytes"
+        lines = [*table(HEADINGS, rows), note]
+        print("\n".join(lines))
+        if given.write:
+            given.write.write_text(with_table(given.write.read_text(), lines))
     except HvError as error:
         sys.exit(f"error: {error}")
-    print("\n".join(table(HEADINGS, rows)))
-    print(f"{target.name}; cycles at zero wait states; code, weights and RAM in bytes")
+
+
+def with_table(text: str, lines: list[str]) -> str:
+    """A document with the table between its marks.
+
+    Raises:
+        HvError: it has no marks.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise HvError("the document has no place for the table", hint=f"write {BEGIN}{END}in it")
+    block = "\n".join(["```", *lines, "```"])
+    return f"{before}{BEGIN}{block}\n{END}{after}"
 
 
 def row(name: str, measured: Measured) -> tuple[Any, ...]:
@@ -56,7 +77,7 @@ def row(name: str, measured: Measured) -> tuple[Any, ...]:
     total, flash = measured.profile.total, measured.profile.flash
     return (
         name,
-        total.macs,
+        measured.kernels,
         total.instructions,
         round(total.cycles.zero_wait) if total.cycles else NOT_KNOWN,
         cycles_per_mac(total),
@@ -91,8 +112,9 @@ def default_verifier() -> Subject:
 
 def _all(files: list[Path], target: Target) -> Iterator[tuple[str, Measured]]:
     for subject in _subjects(files):
-        talk(f"{subject.name} ...")
-        yield subject.name, measure(subject, target, talk)
+        for plan in PLANS:
+            talk(f"{subject.name}, {plan.name} ...")
+            yield subject.name, measure(subject, target, talk, plan=plan.name)
 
 
 def _subjects(files: list[Path]) -> Iterator[Subject]:

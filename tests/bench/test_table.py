@@ -7,10 +7,13 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from codegen.cli.profiling import measure
+from codegen.errors import HvError
+from codegen.schedule import PLANS
 from codegen.targets import find_target
 from host_tools.emulators import find_emulator
 from tests.bench.networks import NETWORKS, net_m, net_p
-from tests.bench.table import HEADINGS, default_verifier, from_file, main
+from tests.bench.table import BEGIN, END, HEADINGS, default_verifier, from_file, main, with_table
 
 # "parameters, MAC" of the networks that others were measured on
 SIZES = {"net-p": (22_481, 2_064_640), "net-m": (18_849, 3_416_960)}
@@ -44,15 +47,51 @@ def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("qemu is not installed")
     file = tmp_path / "p.onnx"
     file.write_bytes(net_p().SerializeToString())
-    main([str(file)])
-    headings, row, note = capsys.readouterr().out.splitlines()
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}an older table\n{END}after\n")
+    main([str(file), "--write", str(readme)])
+    printed = capsys.readouterr().out
+    headings, *rows, note = printed.splitlines()
     assert headings.split() == list(HEADINGS)
-    name, macs, *numbers = row.split()
-    assert (name, macs) == ("p", "2,064,640")
-    instructions, cycles = (int(text.replace(",", "")) for text in numbers[:2])
-    assert instructions < cycles
-    assert float(numbers[2]) == pytest.approx(cycles / 2_064_640, abs=0.01)
+    assert [row.split()[:2] for row in rows] == [["p", plan.name] for plan in PLANS]
+    for row in rows:
+        numbers = row.split()[2:]
+        instructions, cycles = (int(text.replace(",", "")) for text in numbers[:2])
+        assert instructions < cycles
+        assert float(numbers[2]) == pytest.approx(cycles / 2_064_640, abs=0.01)
     assert note.startswith(find_target("cortex-m4").name)
+    assert readme.read_text() == f"before\n{BEGIN}```\n{printed}```\n{END}after\n"
+
+
+def test_a_document_without_a_place_is_refused() -> None:
+    with pytest.raises(HvError, match="no place for the table"):
+        with_table("no marks", [])
+
+
+# "must" of each plan for the networks that others are compared on: cycles, RAM and weights in bytes
+BUDGETS = {
+    ("net-p", "speed"): (1_750_000, 40 * 1024, 128 * 1024),
+    ("net-p", "balanced"): (2_000_000, 26 * 1024, 25_853),
+    ("net-m", "speed"): (5_400_000, 64 * 1024, 128 * 1024),
+    ("net-m", "balanced"): (5_700_000, 56 * 1024, 26_000),
+}
+
+
+@pytest.mark.parametrize("name, plan", BUDGETS)
+def test_what_was_reached_is_not_lost(name: str, plan: str, tmp_path: Path) -> None:
+    """Counts are exact and the same each time, so budgets can be held."""
+    if find_emulator("qemu").version() is None:
+        pytest.skip("qemu is not installed")
+    file = tmp_path / f"{name}.onnx"
+    file.write_bytes(NETWORKS[name]().SerializeToString())
+    costs = measure(from_file(file), find_target("cortex-m4"), lambda _: None, plan=plan).profile
+    cycles, ram_bytes, weight_bytes = BUDGETS[name, plan]
+    assert costs.total.cycles is not None
+    assert costs.total.cycles.zero_wait <= cycles
+    assert costs.ram.total is not None
+    assert costs.ram.total <= ram_bytes
+    assert costs.flash.weights <= weight_bytes
+    assert costs.flash.code <= 24 * 1024
 
 
 def test_what_does_not_fit_is_told_without_a_traceback(tmp_path: Path) -> None:
