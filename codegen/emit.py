@@ -311,7 +311,7 @@ def _manifest(
         "image_bytes": program.input_bytes,
         "result_bytes": program.output_bytes,
         "arena_bytes": program.plan.arena_bytes,
-        "image_in_arena": program.input_at is not None,
+        "image_outside_bytes": program.input_bytes_outside,
         "weight_bytes": program.shared.size_bytes
         + (program.person.size_bytes if program.architecture.is_verifier else 0),
         "prefix": program.prefix,
@@ -328,6 +328,8 @@ def _manifest(
                 "function": step.function,
                 "offset_bytes": step.offset_bytes,
                 "size_bytes": step.size_bytes,
+                "kept_bytes": step.kept_bytes,
+                "calls": step.shape[0] if step.index < program.streamed else 1,
             }
             for step in program.steps
         ],

@@ -9,6 +9,7 @@ from codegen.ops.base import QuantLayer, element_bytes
 from codegen.scheduled_net import ScheduledNet
 
 ALIGNMENT_BYTES = 16  # every offset: room for any vector load of any target
+ROWS = ".rows"  # counts of the rows that came; no layer can be called that
 SCRATCH = ".scratch"  # suffix of a layer's working memory; no layer name can contain it
 
 
@@ -67,17 +68,14 @@ def lifetimes(scheduled: ScheduledNet) -> Lifetimes:
     first step to their last reader and never overwritten before.
     """
     net = scheduled.net
+    stream = scheduled.stream
     buffer_of = {name: name for name in net.arch.input_names if scheduled.inputs_in_arena}
     for layer in net.layers:
         buffer_of[layer.name] = buffer_of[layer.inputs[0]] if layer.op.is_alias else layer.name
     last = _last_steps(scheduled, buffer_of)
-    buffers = [
-        Buffer(name=given.name, size_bytes=given.size_bytes, first=0, last=last[given.name])
-        for given in net.arch.inputs
-        if scheduled.inputs_in_arena
-    ]
+    buffers = _slides(scheduled, last) if stream else _inputs(scheduled, last)
     for step, layer in enumerate(net.layers):
-        if buffer_of[layer.name] == layer.name:
+        if buffer_of[layer.name] == layer.name and not scheduled.is_streamed(layer.name):
             buffers.append(
                 Buffer(
                     name=layer.name,
@@ -92,6 +90,45 @@ def lifetimes(scheduled: ScheduledNet) -> Lifetimes:
             name = layer.name + SCRATCH
             buffers.append(Buffer(name=name, size_bytes=scratch, first=step, last=step))
     return Lifetimes(buffers=tuple(buffers), buffer_of=buffer_of)
+
+
+def row_counters(scheduled: ScheduledNet) -> int:
+    """Words that a network needs which takes its input row by row: a mark, and counts of rows.
+
+    0 where it cannot take rows: it has several inputs, or one that is no image.
+    """
+    inputs = scheduled.net.arch.inputs
+    if not scheduled.inputs_in_arena or len(inputs) != 1 or len(inputs[0].shape) != 3:
+        return 0
+    return 2 + (len(scheduled.stream.layers) if scheduled.stream else 0)
+
+
+def _inputs(scheduled: ScheduledNet, last: dict[str, int]) -> list[Buffer]:
+    """The network's inputs where the arena has room for them."""
+    if not scheduled.inputs_in_arena:
+        return []
+    counters = row_counters(scheduled)
+    rows = [Buffer(name=ROWS, size_bytes=4 * counters, first=0, last=0)] if counters else []
+    return rows + [
+        Buffer(name=given.name, size_bytes=given.size_bytes, first=0, last=last[given.name])
+        for given in scheduled.net.arch.inputs
+    ]
+
+
+def _slides(scheduled: ScheduledNet, last: dict[str, int]) -> list[Buffer]:
+    """The rows that a streamed network keeps: all of them all the time, but for those passed on."""
+    stream = scheduled.stream
+    assert stream is not None
+    end = len(stream.layers) - 1
+    index = {name: number for number, name in enumerate(stream.layers)}
+    found = [Buffer(name=ROWS, size_bytes=4 * row_counters(scheduled), first=0, last=end)]
+    for name, slide in stream.slides.items():
+        first = index[name] if slide.passes else 0
+        until = first + 1 if slide.passes else end
+        if name == stream.boundary:
+            until = last[name]
+        found.append(Buffer(name=name, size_bytes=slide.size_bytes, first=first, last=until))
+    return found
 
 
 def aligned(size_bytes: int) -> int:

@@ -7,7 +7,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from codegen.kernels.dsp import DSP_FRAMES, DSP_HEADERS, DSP_SOURCES
 from codegen.layout import Layout, abi_hash, person_layout, shared_layout
+from codegen.lifetimes import ROWS, row_counters
+from codegen.lower_rows import Advance, advances, row_pointers
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.ops.base import KernelContext, Quantity, QuantLayer, Shape, element_bytes
 from codegen.ops.mac import MacOp
@@ -33,6 +36,7 @@ class Step:
         offset_name: the macro that holds the output's offset.
         offset_bytes: where its output lies in the arena.
         size_bytes: size of its output.
+        kept_bytes: how much of it the arena holds at once: all, or the rows of a streamed layer.
         shape: shape of its output.
         dtype: element type of its output.
         macs: multiply-accumulates.
@@ -51,6 +55,7 @@ class Step:
     offset_name: str
     offset_bytes: int
     size_bytes: int
+    kept_bytes: int
     shape: Shape
     dtype: str
     macs: int
@@ -125,10 +130,21 @@ class Program:
     headers: tuple[str, ...]  # of firmware/runtime, that some kernels need
     sources: tuple[str, ...]  # likewise
     frames: Mapping[str, int]  # stack of each function in assembly, bytes
+    rows_at: int | None  # where the arena counts rows; None: the input does not come in rows
+    input_rows: int
+    input_row_bytes: int
+    advances: tuple[Advance, ...]  # of the streamed layers and the input, the deepest first
+
+    @property
+    def streamed(self) -> int:
+        """How many layers, the first ones, are computed row by row."""
+        return max(len(self.advances) - 1, 0)
 
     @property
     def input_bytes_outside(self) -> int:
-        """What the caller gives and the arena has no room for."""
+        """What the caller gives and the arena has no room for: a row, or everything."""
+        if self.streamed:
+            return self.input_row_bytes
         return self.input_bytes if self.input_at is None else 0
 
     @property
@@ -168,22 +184,43 @@ def lower(scheduled: ScheduledNet, plan: MemoryPlan) -> Program:
         macs=net.arch.macs(),
         inputs=_input_ports(net),
         outputs=outputs,
+        rows_at=plan.offset_of(ROWS) if row_counters(scheduled) else None,
+        input_rows=net.arch.inputs[0].shape[0],
+        input_row_bytes=net.arch.inputs[0].size_bytes // net.arch.inputs[0].shape[0],
+        advances=advances(scheduled, plan),
         input_bytes=packed_bytes(net.arch),
-        input_at=plan.offset(net.arch.inputs[0].name) if scheduled.inputs_in_arena else None,
+        input_at=plan.offset(net.arch.inputs[0].name)
+        if scheduled.inputs_in_arena and not scheduled.stream
+        else None,
         output_bytes=member_offsets([port.size_bytes for port in outputs])[1] or RESULT_BYTES,
-        headers=_united(scheduled.kernel(layer).headers for layer in net.layers),
-        sources=_united(scheduled.kernel(layer).sources for layer in net.layers),
+        headers=_united(
+            [*(scheduled.kernel(layer).headers for layer in net.layers), _stream_headers(scheduled)]
+        ),
+        sources=_united(
+            [*(scheduled.kernel(layer).sources for layer in net.layers), _stream_sources(scheduled)]
+        ),
         frames=_library_frames(scheduled)
         | {
             f"{prefix}_{layer.name}_{name}": size_bytes
             for layer in net.layers
-            for name, size_bytes in scheduled.kernel(layer).frames(layer).items()
+            for name, size_bytes in scheduled.kernel(layer)
+            .frames(scheduled.computed(layer))
+            .items()
         },
     )
 
 
+def _stream_headers(scheduled: ScheduledNet) -> tuple[str, ...]:
+    return DSP_HEADERS if scheduled.stream else ()
+
+
+def _stream_sources(scheduled: ScheduledNet) -> tuple[str, ...]:
+    return DSP_SOURCES if scheduled.stream else ()
+
+
 def _library_frames(scheduled: ScheduledNet) -> dict[str, int]:
-    return {
+    own = dict(DSP_FRAMES) if scheduled.stream else {}
+    return own | {
         name: size_bytes
         for layer in scheduled.net.layers
         for name, size_bytes in scheduled.kernel(layer).library_frames.items()
@@ -237,10 +274,11 @@ def _output_bytes(layer: QuantLayer) -> int:
 
 
 def _step(scheduled: ScheduledNet, plan: MemoryPlan, index: int, layer: QuantLayer) -> Step:
-    net, kernel = scheduled.net, scheduled.kernel(layer)
+    net, kernel, stream = scheduled.net, scheduled.kernel(layer), scheduled.stream
+    computed = scheduled.computed(layer)
     prefix = net.arch.prefix
     function = f"{prefix}_{layer.name}"
-    context = kernel.context(layer, function)
+    context = kernel.context(computed, function)
     return Step(
         index=index,
         name=layer.name,
@@ -251,13 +289,16 @@ def _step(scheduled: ScheduledNet, plan: MemoryPlan, index: int, layer: QuantLay
         offset_name=_offset_name(prefix.upper(), layer.name),
         offset_bytes=plan.offset(layer.name),
         size_bytes=_output_bytes(layer),
+        kept_bytes=stream.slides[layer.name].size_bytes
+        if stream and layer.name in stream.slides
+        else _output_bytes(layer),
         shape=layer.output_shape,
         dtype=layer.op.output_dtype,
         macs=layer.op.macs(layer.input_shapes),
         context=dataclasses.replace(context, note=_note(net, layer)),
         kernel=kernel.describe(),
-        template=kernel.template(layer),
-        assembly=kernel.assembly(layer),
+        template=kernel.template(computed),
+        assembly=kernel.assembly(computed),
     )
 
 
@@ -265,12 +306,14 @@ def _arguments(scheduled: ScheduledNet, layer: QuantLayer) -> tuple[str, ...]:
     """Inputs, output, scratch, tensors: the order every kernel's parameters have."""
     net, kernel = scheduled.net, scheduled.kernel(layer)
     prefix = net.arch.prefix
-    arguments = [_pointer(net, name) for name in layer.inputs]
-    arguments.append(_pointer(net, layer.name))
-    if kernel.scratch_bytes(layer):
+    if scheduled.is_streamed(layer.name):
+        arguments = list(row_pointers(scheduled, layer))
+    else:
+        arguments = [_pointer(net, name) for name in (*layer.inputs, layer.name)]
+    if scheduled.scratch_bytes(layer):
         view = f"hv_at_{kernel.scratch_view}"
         arguments.append(f"{view}(arena, {_scratch_name(prefix.upper(), layer.name)})")
-    for tensor in kernel.stored_specs(layer):
+    for tensor in kernel.stored_specs(scheduled.computed(layer)):
         personal = scheduled.is_personal(f"{layer.name}.{tensor}")
         owner = "person->" if personal else f"{prefix}_shared."
         arguments.append(f"{owner}{layer.name}_{tensor}")

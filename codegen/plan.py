@@ -36,6 +36,10 @@ class MemoryPlan:
         """Offset of a layer's working memory in bytes."""
         return self._buffer(layer + SCRATCH).offset_bytes
 
+    def offset_of(self, buffer: str) -> int:
+        """Offset of a buffer in bytes."""
+        return self._buffer(buffer).offset_bytes
+
     def in_place_of(self, buffer: Buffer) -> str:
         """The buffer that this one overwrites while its layer still reads it; "" if none."""
         return next((b.name for b in self.buffers if buffer.takes_place_of(b)), "")

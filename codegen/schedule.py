@@ -12,6 +12,7 @@ from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.plan import plan_memory
 from codegen.scheduled_net import ScheduledNet
+from codegen.streaming import plan_stream
 from codegen.targets import Target
 
 
@@ -22,12 +23,14 @@ class Plan:
     Attributes:
         name: what users type.
         summary: one line of help.
+        streams: whether the first layers take the image row by row.
         arena_growth: how many times as large a faster kernel may make the arena; None: no limit.
     """
 
     name: PlanName
     summary: str
     arena_growth: float | None
+    streams: bool = False
 
 
 PLANS: tuple[Plan, ...] = (
@@ -37,7 +40,12 @@ PLANS: tuple[Plan, ...] = (
         summary="cycles, with weights as bytes and hardly more RAM",
         arena_growth=1.02,
     ),
-    Plan(name="small", summary="RAM and flash", arena_growth=1.0),
+    Plan(
+        name="small",
+        summary="RAM and flash: the image is taken row by row and never stored",
+        arena_growth=1.0,
+        streams=True,
+    ),
 )
 DEFAULT_PLAN: PlanName = "balanced"
 
@@ -58,17 +66,19 @@ def schedule(net: QuantNet, target: Target, plan: str = DEFAULT_PLAN) -> Schedul
     allows compared with the kernels of the least working memory.
     """
     chosen = find_plan(plan)
-    suiting = {layer.name: _suiting(net, layer, target, chosen.name) for layer in net.layers}
-    least = {
-        layer.name: min(suiting[layer.name], key=lambda k, at=layer: k.scratch_bytes(at))  # type: ignore[misc]
-        for layer in net.layers
-    }
-    scheduled = ScheduledNet(
+    draft = ScheduledNet(
         net=net,
         target=target,
-        kernels=least,
+        kernels={},
         inputs_in_arena=len(net.arch.inputs) == 1,  # several are members of one struct
+        stream=plan_stream(net) if chosen.streams else None,
     )
+    suiting = {layer.name: _suiting(draft, layer, chosen.name) for layer in net.layers}
+    least = {
+        layer.name: _of_least_memory(suiting[layer.name], draft.computed(layer))
+        for layer in net.layers
+    }
+    scheduled = dataclasses.replace(draft, kernels=least)
     limit = None
     if chosen.arena_growth is not None:
         limit = int(plan_memory(scheduled).arena_bytes * chosen.arena_growth)
@@ -87,21 +97,24 @@ def candidates(layer: QuantLayer, target: Target) -> tuple[Kernel, ...]:
     )
 
 
-def _suiting(
-    net: QuantNet, layer: QuantLayer, target: Target, plan: PlanName
-) -> tuple[Kernel, ...]:
+def _suiting(scheduled: ScheduledNet, layer: QuantLayer, plan: PlanName) -> tuple[Kernel, ...]:
     """Those that suit the plan, the fastest last; the portable one only where there is no other.
 
     A person's weights choose nothing, for all persons have one kernel: they may be refused later.
     """
-    portable, *others = candidates(layer, target)
-    is_shared = not net.arch.is_personal_layer(layer.name)
+    computed = scheduled.computed(layer)
+    portable, *others = candidates(computed, scheduled.target)
+    is_shared = not scheduled.net.arch.is_personal_layer(layer.name)
     suiting = [
         kernel
         for kernel in others
-        if kernel.suits(plan) and not (is_shared and kernel.breaches(layer))
+        if kernel.suits(plan) and not (is_shared and kernel.breaches(computed))
     ]
     return tuple(suiting) or (portable,)
+
+
+def _of_least_memory(kernels: tuple[Kernel, ...], layer: QuantLayer) -> Kernel:
+    return min(kernels, key=lambda kernel: kernel.scratch_bytes(layer))
 
 
 def _with_best(

@@ -12,6 +12,7 @@ from codegen.kernels.base import Kernel
 from codegen.kernels.portable import PORTABLE
 from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer, TensorSpec
+from codegen.streaming import Stream, row_layer
 from codegen.targets import HOST, Target
 
 
@@ -23,6 +24,7 @@ class ScheduledNet:
         net: the network.
         target: the core.
         kernels: by layer.
+        stream: the layers that take the image row by row; None: all tensors are whole.
         inputs_in_arena: whether the arena has room for what the network is given, which is used
             again once nobody reads it any more; otherwise it lies elsewhere and stays.
     """
@@ -31,21 +33,30 @@ class ScheduledNet:
     target: Target
     kernels: Mapping[str, Kernel]
     inputs_in_arena: bool = False
+    stream: Stream | None = None
 
     def kernel(self, layer: QuantLayer) -> Kernel:
         """The kernel of a layer."""
         return self.kernels[layer.name]
 
+    def computed(self, layer: QuantLayer) -> QuantLayer:
+        """What a layer's kernel computes at once: the layer, or a row of it."""
+        return row_layer(layer) if self.is_streamed(layer.name) else layer
+
+    def is_streamed(self, layer: str) -> bool:
+        """Whether a layer is computed row by row."""
+        return self.stream is not None and layer in self.stream.layers
+
     def scratch_bytes(self, layer: QuantLayer) -> int:
         """Working memory that a layer needs while it runs."""
-        return self.kernel(layer).scratch_bytes(layer)
+        return self.kernel(layer).scratch_bytes(self.computed(layer))
 
     def stored_specs(self) -> dict[str, TensorSpec]:
         """Layout of every tensor as its kernel reads it, by "layer.tensor"."""
         return {
             f"{layer.name}.{name}": spec
             for layer in self.net.layers
-            for name, spec in self.kernel(layer).stored_specs(layer).items()
+            for name, spec in self.kernel(layer).stored_specs(self.computed(layer)).items()
         }
 
     def stored(self) -> dict[str, np.ndarray]:
@@ -53,12 +64,16 @@ class ScheduledNet:
         return {
             f"{layer.name}.{name}": values
             for layer in self.net.layers
-            for name, values in self.kernel(layer).stored(layer).items()
+            for name, values in self.kernel(layer).stored(self.computed(layer)).items()
         }
 
     def check(self) -> None:
         """Raises GateBreach unless every kernel is proved exact for the actual weights."""
-        found = [fault for layer in self.net.layers for fault in self.kernel(layer).breaches(layer)]
+        found = [
+            fault
+            for layer in self.net.layers
+            for fault in self.kernel(layer).breaches(self.computed(layer))
+        ]
         if found:
             raise GateBreach(f"kernels of {self.net.arch.name}", tuple(found))
 

@@ -32,6 +32,8 @@ class ManifestLayer:
         function: name of its C function, or None for a layer that runs no code.
         offset_bytes: where its output lies in the arena.
         size_bytes: size of its output.
+        kept_bytes: how much of it the arena holds at once.
+        calls: how often its function runs for one image: once for each row, or once.
     """
 
     name: str
@@ -42,6 +44,8 @@ class ManifestLayer:
     function: str | None
     offset_bytes: int
     size_bytes: int
+    kept_bytes: int
+    calls: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,7 @@ class Manifest:
         abi: hash of the architecture and the contract, 64 hexadecimal characters.
         layers: in the order they run.
         arena_bytes: size of the arena.
-        image_in_arena: whether the arena has room for what the network is given.
+        image_outside_bytes: what the caller gives at once that the arena has no room for.
         image_bytes: size of what the network is given for one sample: an image, or its inputs.
         result_bytes: size of what it answers: a verdict, or its outputs.
         weight_bytes: size of all weights and tables.
@@ -95,7 +99,7 @@ class Manifest:
     abi: str
     layers: tuple[ManifestLayer, ...]
     arena_bytes: int
-    image_in_arena: bool
+    image_outside_bytes: int
     image_bytes: int
     result_bytes: int
     weight_bytes: int
@@ -186,7 +190,7 @@ def _parse(folder: Path, data: Mapping[str, Any]) -> Manifest:
         abi=str(data["abi"]),
         layers=tuple(_parse_layer(layer) for layer in data["layers"]),
         arena_bytes=int(data["arena_bytes"]),
-        image_in_arena=bool(data.get("image_in_arena", False)),
+        image_outside_bytes=int(data.get("image_outside_bytes", data["image_bytes"])),
         image_bytes=int(data["image_bytes"]),
         result_bytes=int(data["result_bytes"]),
         weight_bytes=int(data["weight_bytes"]),
@@ -220,6 +224,8 @@ def _parse_layer(data: Mapping[str, Any]) -> ManifestLayer:
         function=None if function is None else str(function),
         offset_bytes=int(data["offset_bytes"]),
         size_bytes=int(data["size_bytes"]),
+        kept_bytes=int(data.get("kept_bytes", data["size_bytes"])),
+        calls=int(data.get("calls", 1)),
     )
 
 
@@ -238,7 +244,7 @@ def _check(manifest: Manifest, where: str) -> None:
                 where=f"{where}, layer {layer.name}",
                 hint=_HINT,
             )
-        if layer.offset_bytes + layer.size_bytes > manifest.arena_bytes:
+        if layer.offset_bytes + layer.kept_bytes > manifest.arena_bytes:
             raise HvError(
                 "its output lies outside the arena",
                 where=f"{where}, layer {layer.name}",

@@ -67,7 +67,8 @@ class Ram:
 
     Attributes:
         arena: where the tensors live, working memory included.
-        input: what the network is given where it is the caller's; 0 where it lies in the arena.
+        input: what the network is given at once, an image or a row, where it is the caller's; 0
+            where it lies in the arena.
         static: variables of the kernel that are not constant.
         stack: the proved bound of the run function; None where the compiler reports no call graph.
         stack_used: what of it the emulator saw used; None likewise.
@@ -285,7 +286,7 @@ def _ram(
     bound = _run_stack(firmware, manifest)
     return Ram(
         arena=manifest.arena_bytes,
-        input=0 if manifest.image_in_arena else manifest.image_bytes,
+        input=manifest.image_outside_bytes,
         static=sum(s.size_bytes for s in variables if _is_inside(s, board.ram)),
         stack=None if bound is None else bound.size_bytes,
         stack_used=None if bound is None else _stack_used(firmware, manifest, executions, bound),

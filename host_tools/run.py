@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codegen.errors import HvError, OutputsDiffer
 from host_tools.build import Firmware
-from host_tools.emulators.base import DEFAULT_TIMEOUT_S, Emulator, Job, Outcome
+from host_tools.emulators.base import DEFAULT_TIMEOUT_S, Counts, Emulator, Job, Outcome
 from host_tools.exits import check_exit
 from host_tools.manifest import Manifest
 from host_tools.trace import Trace, read_trace
@@ -75,6 +75,15 @@ def run_trace(
     _check_stores(outcome, where)
     trace = read_trace(output_file(outcome, "trace.bin", where), manifest, where=where)
     return TraceRun(trace=trace, outcome=outcome)
+
+
+def instructions_of_one_run(counts: Counts, manifest: Manifest) -> list[tuple[str, int]]:
+    """Returns each layer that runs code, and its instructions for one image: the mean of all."""
+    calls = {layer.name: layer.calls for layer in manifest.layers}
+    return [
+        (layer.layer, round(layer.instructions * calls[layer.layer] / layer.calls))
+        for layer in counts.layers
+    ]
 
 
 def image_rows(images: NDArray[Any], manifest: Manifest) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from codegen.cli.subject import Subject
 from codegen.store import User
 from codegen.targets import Target
 from host_tools.photographs import PHOTOGRAPHS
+from host_tools.run import instructions_of_one_run
 
 ENROLLED = PHOTOGRAPHS[0]
 
@@ -112,8 +113,8 @@ def _person(score: pipeline.Score) -> str:
 
 def _instructions(shown: Demonstration) -> list[tuple[str, int]]:
     counts = shown.target.run.outcome.counts
-    layers = counts.layers if counts else ()
-    return [(layer.layer, round(layer.instructions / layer.calls)) for layer in layers]
+    manifest = shown.target.firmware.order.manifest
+    return instructions_of_one_run(counts, manifest) if counts and manifest else []
 
 
 def _stack_bound(shown: Demonstration) -> int | None:

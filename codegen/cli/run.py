@@ -59,7 +59,7 @@ def command(
     from codegen.cli.batches import read_batch
     from codegen.targets import find_target
     from host_tools.emulators import choose_emulator
-    from host_tools.run import run_trace
+    from host_tools.run import instructions_of_one_run, run_trace
 
     core = find_target(target)
     entry = subject.load()
@@ -72,10 +72,8 @@ def command(
         machine = choose_emulator(firmware.order.board, emulator)
         ran = run_trace(machine, firmware, batch.rows(entry.quant_net.arch), count=True)
     counts = ran.outcome.counts
-    rows = [
-        (layer.layer, round(layer.instructions / layer.calls))
-        for layer in (counts.layers if counts else ())
-    ]
+    manifest = firmware.order.manifest
+    rows = instructions_of_one_run(counts, manifest) if counts and manifest else []
     total = sum(instructions for _, instructions in rows)
     data, lines = answers(entry, batch, ran.trace.tensors)
     data |= {

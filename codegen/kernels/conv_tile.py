@@ -68,7 +68,11 @@ class TileContext(FinishContext):
     row_elements: int  # of a widened row
     padded: bool
     pad_value: int
+    pad_top: int
     left: int  # elements before the first pixel of a widened row
+    fill_left: int  # whole words of padding: what is widened afterwards overwrites one too many
+    fill_right: int
+    fill_right_from: int
     widen: str
     widen_call: str
     first_row: str
@@ -267,6 +271,7 @@ def _reads_image(layer: QuantLayer) -> bool:
 
 def _row_fields(layer: QuantLayer, rows: Rows, function: str) -> dict[str, Any]:
     height = rows.kernel[0]
+    end = rows.left + rows.input_row
     widen = "hv_widen_quads" if _in_quads(layer, rows) else "hv_widen"
     if _reads_image(layer):
         widen = "hv_widen_camera"
@@ -281,7 +286,11 @@ def _row_fields(layer: QuantLayer, rows: Rows, function: str) -> dict[str, Any]:
         "row_elements": rows.row_elements,
         "padded": rows.is_padded,
         "pad_value": 0 if _reads_image(layer) else layer.input_quantities[0].zero_point,
+        "pad_top": rows.pad_top,
         "left": rows.left,
+        "fill_left": rows.left + rows.left % 2,
+        "fill_right": rows.row_elements - end + end % 2,
+        "fill_right_from": end - end % 2,
         "widen": widen,
         "widen_call": _widen_call(rows, function, widen),
         **ring_fields(height, rows.stride[0], rows.row_elements),

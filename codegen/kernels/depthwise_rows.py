@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from codegen.kernels.base import Kernel
+from codegen.kernels.base import Kernel, PlanName
 from codegen.kernels.dsp import (
     DSP_FEATURES,
     DSP_FRAMES,
@@ -33,6 +33,7 @@ from codegen.targets import Target
 TAPS = 3
 WINDOW_ROWS_MAX = 3  # their pointers and weights are kept in registers of the FPU
 TILE_PIXELS = (8, 6, 4, 2)
+GROUPS = (8, 16)  # of channels, beside all of them
 CHANNELS_MAX = 585  # offsets of seven pixels fit a store
 SAVED_BYTES = 40  # r4-r11, lr, and where the last channel ends
 WORDS = ("r1", "r12", "lr")
@@ -94,6 +95,9 @@ class ChannelsContext(FinishContext):
     output_row: int
     pixels: int
     channels: int
+    group: int
+    groups: int
+    group_words: int
     kernel_height: int
     row_elements: int
     lead: int
@@ -124,7 +128,12 @@ class ChannelsContext(FinishContext):
 
 @dataclass(frozen=True, kw_only=True)
 class DepthwiseRows(Kernel):
-    """Up to eight pixels of a channel at a time."""
+    """Up to eight pixels of a channel at a time.
+
+    Attributes:
+        pixels: of a channel, computed at once.
+        group: channels whose rows are widened at once: fewer need less working memory.
+    """
 
     name: ClassVar[str] = "depthwise_rows"
     needs: ClassVar[frozenset[str]] = DSP_FEATURES
@@ -133,14 +142,21 @@ class DepthwiseRows(Kernel):
     library_frames: ClassVar[Mapping[str, int]] = DSP_FRAMES
 
     pixels: int
+    group: int
 
     @classmethod
     def candidates(cls, layer: QuantLayer, target: Target) -> tuple[Self, ...]:
         """Windows of three columns, stride 1 or 2, whole quads of channels, whole tiles."""
         if not _fits(layer):
             return ()
-        width = layer.output_shape[1]
-        return tuple(cls(pixels=pixels) for pixels in TILE_PIXELS if width % pixels == 0)[:1]
+        _, width, channels = layer.output_shape
+        pixels = next(pixels for pixels in TILE_PIXELS if width % pixels == 0)
+        groups = sorted({channels, *(group for group in GROUPS if channels % group == 0)})
+        return tuple(cls(pixels=pixels, group=group) for group in groups)
+
+    def suits(self, plan: PlanName) -> bool:
+        """Few channels at a time cost little, and no plan minds the memory they save."""
+        return True
 
     def template(self, layer: QuantLayer) -> str:
         """One."""
@@ -157,7 +173,7 @@ class DepthwiseRows(Kernel):
     def scratch_bytes(self, layer: QuantLayer) -> int:
         """The rows of a window, int16."""
         op = _op(layer)
-        return 2 * op.kernel[0] * layer.output_shape[2] * _row_elements(layer)
+        return 2 * op.kernel[0] * self.group * _row_elements(layer)
 
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """One stream."""
@@ -184,7 +200,7 @@ class DepthwiseRows(Kernel):
         rows, columns, _ = layer.output_shape
         elements, lead = _row_elements(layer), _lead(op)
         kernel_height, (_, step) = op.kernel[0], op.stride
-        row_words = channels * elements
+        row_words = self.group * elements
         position = f"row - {op.padding[0]}" if op.padding[0] else "row"
         slot = f"&rows[(row % {kernel_height}) * {row_words}]" if kernel_height > 1 else "rows"
         ring = ring_fields(kernel_height, op.stride[0], row_words)
@@ -200,11 +216,14 @@ class DepthwiseRows(Kernel):
             output_row=columns * channels,
             pixels=columns,
             channels=channels,
+            group=self.group,
+            groups=channels // self.group,
+            group_words=self.group * _channel_words(layer),
             kernel_height=kernel_height,
             row_elements=elements,
             lead=lead,
             pad_value=layer.input_quantities[0].zero_point,
-            widen_call=f"{function}_widen(input, {slot}, {position})",
+            widen_call=f"{function}_widen(&input[first_channel], {slot}, {position})",
             first_tap=lead - op.padding[1],
             starts_odd=(lead - op.padding[1]) % 2 == 1,
             pixel_step=step,

@@ -14,6 +14,7 @@ DSP_FRAMES: Mapping[str, int] = {
     "hv_widen_camera": 28,
     "hv_widen_channels": 44,
     "hv_flip": 8,
+    "hv_move_down": 8,
     "hv_fill": 0,
 }
 

@@ -31,10 +31,10 @@ void hv_widen_camera(const uint8_t from[], int16_t to[], uint32_t count)
     }
 }
 
-void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint32_t channels, uint32_t row_elements)
+void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint32_t channels, uint32_t count, uint32_t row_elements)
 {
     for (uint32_t pixel = 0u; pixel < pixels; ++pixel) {
-        for (uint32_t c = 0u; c < channels; ++c) {
+        for (uint32_t c = 0u; c < count; ++c) {
             to[(c * row_elements) + pixel] = from[(pixel * channels) + c];
         }
     }
@@ -44,6 +44,15 @@ void hv_flip(const int8_t from[], uint8_t to[], uint32_t count)
 {
     for (uint32_t i = 0u; i < count; ++i) {
         to[i] = (uint8_t)((int32_t)from[i] + 128);
+    }
+}
+
+void hv_move_down(void *to, const void *from, uint32_t size_bytes)
+{
+    uint8_t *const lower = to;
+    const uint8_t *const upper = from;
+    for (uint32_t i = 0u; i < size_bytes; ++i) {
+        lower[i] = upper[i];
     }
 }
 
@@ -114,7 +123,7 @@ void hv_channels_in_c(const hv_channels_t *shape, const int16_t *const rows[], c
                 acc += taps[1] * signed_byte(word, 1u);
                 acc += taps[2] * signed_byte(word, 3u);
             }
-            output[(pixel * shape->channels) + c] = hv_requantise_prelu(acc, channel[1], channel[shape->multipliers], shape->left_shift, shape->zero_point, shape->lo, shape->hi);
+            output[(pixel * shape->output_step) + c] = hv_requantise_prelu(acc, channel[1], channel[shape->multipliers], shape->left_shift, shape->zero_point, shape->lo, shape->hi);
         }
     }
 }

@@ -22,17 +22,20 @@ void hv_widen_quads(const int8_t from[], int16_t to[], uint32_t count);
 /* Widens bytes to int16 in their order. from: aligned to 4; count: a multiple of 4. */
 void hv_widen(const int8_t from[], int16_t to[], uint32_t count);
 
-/* The same of a camera's bytes: u - 128. */
+/* The same of a camera's bytes, u - 128, which may lie anywhere. */
 void hv_widen_camera(const uint8_t from[], int16_t to[], uint32_t count);
 
-/* Widens a row of pixels, channels innermost, to a row for each channel.
+/* Widens the first `count` channels of a row of pixels, channels innermost, to a row for each of them.
  *
  * from: int8 [pixels][channels], aligned to 4; to: the first channel's row, aligned to 4, others begin
- * row_elements further each; pixels, row_elements: even; channels: a multiple of 4. */
-void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint32_t channels, uint32_t row_elements);
+ * row_elements further each; pixels, row_elements: even; channels, count: multiples of 4. */
+void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint32_t channels, uint32_t count, uint32_t row_elements);
 
 /* Copies bytes, int8 to q + 128. from, to: aligned to 4; count: a multiple of 4. */
 void hv_flip(const int8_t from[], uint8_t to[], uint32_t count);
+
+/* Moves words towards lower addresses; the places may overlap. to: aligned to 4; size_bytes: of words. */
+void hv_move_down(void *to, const void *from, uint32_t size_bytes);
 
 /* Sets count elements to a value. to: aligned to 4; count: a multiple of 2. */
 void hv_fill(int16_t to[], uint32_t count, int32_t value);
@@ -65,7 +68,8 @@ typedef struct {
     uint32_t first_tap;    /* element of a channel's row that the first window begins at, 0 or 1 */
     uint32_t pixel_step;   /* elements between the windows of neighbouring pixels */
     uint32_t pixels;       /* of a row of the output */
-    uint32_t channels;
+    uint32_t channels;     /* computed in one call */
+    uint32_t output_step;  /* elements between neighbouring pixels of the output */
     uint32_t row_elements; /* between the rows of neighbouring channels */
     uint32_t multipliers;  /* of a channel: 2 for a PReLU, whose second is for accumulators below zero */
     uint32_t left_shift;   /* of the accumulator, before it is multiplied */

@@ -64,7 +64,8 @@
 4:  pop {r4-r8, pc}
     .size hv_widen_quads, . - hv_widen_quads
 
-/* The two that keep the order; \flip is 0, or 1 for a camera's bytes.
+/* The two that keep the order; \flip is 0, or 1 for a camera's bytes, which may lie anywhere: LDR does not
+ * mind, LDM would.
  *   r0 from   r1 to   r2 count   r3-r6 words   r7 upper half   r8 scratch   r9 0x80808080
  *   stack 28 bytes */
     .macro in_order name, flip
@@ -75,7 +76,10 @@
     .endif
     subs r2, r2, #16
     blo 2f
-1:  ldm r0!, {r3-r6}
+1:  ldr r3, [r0], #4
+    ldr r4, [r0], #4
+    ldr r5, [r0], #4
+    ldr r6, [r0], #4
     .if \flip
     eor r3, r3, r9
     eor r4, r4, r9
@@ -118,7 +122,7 @@
 /* void hv_widen_camera(const uint8_t from[], int16_t to[], uint32_t count) */
     in_order hv_widen_camera, 1
 
-/* void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint32_t channels, uint32_t row_elements)
+/* void hv_widen_channels(const int8_t from[], int16_t to[], uint32_t pixels, uint32_t channels, uint32_t count, uint32_t row_elements)
  *
  * Four channels at a time, two pixels of each at once: one word to each of four rows.
  *   r0 from           r1 to                r2 pixels     r3 channels
@@ -145,11 +149,11 @@
 
     function hv_widen_channels
     push {r4-r11, lr}
-    ldr r5, [sp, #36]
+    ldr r12, [sp, #36] /* channels left */
+    ldr r5, [sp, #40]
     lsl r5, r5, #1
     lsl r6, r5, #1
     add r7, r5, r6
-    mov r12, r3 /* channels left */
 1:  push {r0, r1}
     mov r4, r2
     tst r4, #2
@@ -194,6 +198,33 @@
 4:  pop {r4, r5}
     bx lr
     .size hv_flip, . - hv_flip
+
+/* void hv_move_down(void *to, const void *from, uint32_t size_bytes)
+ *   r0 to   r1 from   r2 size   r3, r4, r5, r12 words
+ *   stack 8 bytes */
+    function hv_move_down
+    push {r4, r5}
+    subs r2, r2, #16
+    blo 2f
+1:  ldr r3, [r1], #4
+    ldr r4, [r1], #4
+    ldr r5, [r1], #4
+    ldr r12, [r1], #4
+    str r3, [r0], #4
+    str r4, [r0], #4
+    str r5, [r0], #4
+    str r12, [r0], #4
+    subs r2, r2, #16
+    bhs 1b
+2:  adds r2, r2, #16
+    beq 4f
+3:  ldr r3, [r1], #4
+    str r3, [r0], #4
+    subs r2, r2, #4
+    bne 3b
+4:  pop {r4, r5}
+    bx lr
+    .size hv_move_down, . - hv_move_down
 
 /* void hv_fill(int16_t to[], uint32_t count, int32_t value)
  *   r0 to   r1 count   r2 value, twice in a word

@@ -120,6 +120,7 @@ _MODEL = """
 #define HV_MODEL_IMAGE_BYTES HV_TOY_IMAGE_BYTES
 #define HV_MODEL_ARENA_BYTES HV_TOY_ARENA_BYTES
 #define HV_MODEL_ARENA_ALIGNMENT HV_TOY_ARENA_ALIGNMENT
+#define HV_MODEL_TRACE_BYTES 44u
 #define HV_MODEL_LAYERS HV_TOY_LAYERS
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES ((uint32_t)sizeof(hv_toy_person_t))
@@ -131,6 +132,7 @@ _MODEL = """
 #define hv_model_tensors hv_toy_tensors
 #define HV_MODEL_OUTPUTS 1u
 typedef hv_result_t hv_model_result_t;
+static const uint32_t hv_model_sizes[HV_MODEL_LAYERS] = {16u, 16u, 12u};
 static const hv_output_t hv_model_outputs[HV_MODEL_OUTPUTS] = {{2u, 0u}};
 
 #endif

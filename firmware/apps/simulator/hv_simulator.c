@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../trace/hv_collect.h"
+
 const char *hv_simulator_abi(void)
 {
     return HV_MODEL_ABI;
@@ -37,17 +39,11 @@ int32_t hv_simulator_run(const void *person, const uint8_t images[], uint32_t co
 int32_t hv_simulator_trace(const void *person, const uint8_t images[], uint32_t count,
                            uint8_t arena[HV_MODEL_ARENA_BYTES], uint8_t tensors[])
 {
-    size_t written_bytes = 0u;
     for (uint32_t i = 0u; i < count; i++) {
         const uint8_t *const image = &images[(size_t)i * HV_MODEL_IMAGE_BYTES];
-        for (uint32_t layer = 0u; layer < HV_MODEL_LAYERS; layer++) {
-            const hv_status_t status = hv_model_layer(layer, person, image, arena);
-            if (status != HV_OK) {
-                return (int32_t)status;
-            }
-            const hv_tensor_t tensor = hv_model_tensors[layer];
-            (void)memcpy(&tensors[written_bytes], &arena[tensor.offset_bytes], tensor.size_bytes);
-            written_bytes += tensor.size_bytes;
+        const hv_status_t status = hv_collect(person, image, arena, &tensors[(size_t)i * HV_MODEL_TRACE_BYTES]);
+        if (status != HV_OK) {
+            return (int32_t)status;
         }
     }
     return (int32_t)HV_OK;

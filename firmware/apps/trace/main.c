@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "hv_collect.h"
 #include "hv_crc.h"
 #include "hv_exit.h"
 #include "hv_model.h"
@@ -19,9 +20,14 @@ _Static_assert(sizeof(HV_MODEL_ABI) == HV_TRACE_ABI_CHARACTERS + 1u, "the ABI ha
 static _Alignas(HV_MODEL_ARENA_ALIGNMENT) __attribute__((section(".arena"))) uint8_t arena[HV_MODEL_ARENA_BYTES];
 static _Alignas(HV_MODEL_IMAGE_ALIGNMENT) uint8_t image[HV_MODEL_IMAGE_BYTES];
 
-/* What the layers one by one left, and what the whole run answers. */
+static uint8_t tensors[HV_MODEL_TRACE_BYTES];
+
+/* What the layers one by one left, and what the whole run, and that of pushed rows, answers. */
 static hv_model_result_t layer_by_layer;
 static hv_model_result_t whole;
+#if defined(HV_MODEL_ROWS)
+static hv_model_result_t pushed;
+#endif
 
 /* The file being written, and what its trailer will say. */
 typedef struct {
@@ -51,11 +57,10 @@ static bool write_header(writer_t *writer, uint32_t images)
 
 static bool write_tensor(writer_t *writer, uint32_t image_number, uint32_t layer)
 {
-    const hv_tensor_t tensor = hv_model_tensors[layer];
-    const hv_trace_record_t record = {image_number, layer, tensor.size_bytes};
+    const hv_trace_record_t record = {image_number, layer, hv_model_sizes[layer]};
     writer->records++;
     return write_bytes(writer, &record, (uint32_t)sizeof(record)) &&
-           write_bytes(writer, &arena[tensor.offset_bytes], tensor.size_bytes);
+           write_bytes(writer, &tensors[hv_collected_at(layer)], hv_model_sizes[layer]);
 }
 
 static bool write_trailer(writer_t *writer)
@@ -70,13 +75,13 @@ static bool write_trailer(writer_t *writer)
     return hv_file_write(writer->file, &trailer, (uint32_t)sizeof(trailer));
 }
 
-/* Runs the layers one by one and writes each one's tensor before the next may overwrite it. */
+/* Runs the layers one by one, keeps each one's tensor before another may overwrite it, and writes them. */
 static hv_exit_t trace_layers(writer_t *writer, uint32_t image_number)
 {
+    if (hv_collect(HV_MODEL_PERSON, image, arena, tensors) != HV_OK) {
+        return HV_EXIT_KERNEL_REFUSED;
+    }
     for (uint32_t layer = 0u; layer < HV_MODEL_LAYERS; layer++) {
-        if (hv_model_layer(layer, HV_MODEL_PERSON, image, arena) != HV_OK) {
-            return HV_EXIT_KERNEL_REFUSED;
-        }
         if (!write_tensor(writer, image_number, layer)) {
             return HV_EXIT_OUTPUT_WRITE;
         }
@@ -105,6 +110,24 @@ static hv_exit_t check_whole_run(void)
     return HV_EXIT_DONE;
 }
 
+/* The rows of the image, one after the other, must give the same. */
+static hv_exit_t check_pushed_rows(void)
+{
+#if defined(HV_MODEL_ROWS)
+    hv_status_t status = hv_model_begin(arena);
+    for (uint32_t y = 0u; (y < HV_MODEL_ROWS) && ((status == HV_OK) || (status == HV_MORE)); y++) {
+        status = hv_model_push_row(HV_MODEL_PERSON, &image[y * HV_MODEL_ROW_BYTES], arena, &pushed);
+    }
+    if (status != HV_OK) {
+        return HV_EXIT_KERNEL_REFUSED;
+    }
+    if (memcmp(&pushed, &layer_by_layer, sizeof(pushed)) != 0) {
+        return HV_EXIT_RUN_DIFFERS;
+    }
+#endif
+    return HV_EXIT_DONE;
+}
+
 static hv_exit_t trace_images(hv_file_t input, writer_t *writer, uint32_t images)
 {
     for (uint32_t image_number = 0u; image_number < images; image_number++) {
@@ -114,6 +137,9 @@ static hv_exit_t trace_images(hv_file_t input, writer_t *writer, uint32_t images
         hv_exit_t outcome = trace_layers(writer, image_number);
         if (outcome == HV_EXIT_DONE) {
             outcome = check_whole_run();
+        }
+        if (outcome == HV_EXIT_DONE) {
+            outcome = check_pushed_rows();
         }
         if (outcome != HV_EXIT_DONE) {
             return outcome;

@@ -4,9 +4,10 @@
  * ABI b126f13aa8ff32501349032914499ad248a04823495719853ad0cc5b906c6d16
  * 7300 multiply-accumulates for one image.
  *
- * The arena, 368 bytes (steps are layer numbers):
+ * The arena, 384 bytes (steps are layer numbers):
  *
  *     offset    bytes  alive in steps  holds
+ *        368        8          0 to 0  .rows
  *          0      100          0 to 2  conv0
  *        304       54          0 to 0  conv0.scratch
  *        112      189          0 to 0  image
@@ -288,16 +289,13 @@ static hv_status_t check(const hv_conv_head_person_t *person, const uint8_t imag
     return HV_OK;
 }
 
-hv_status_t hv_conv_head_layer(
+/* Runs one layer; its arguments were checked. */
+static hv_status_t run_layer(
     uint32_t layer,
     const hv_conv_head_person_t *person,
     const uint8_t image[HV_CONV_HEAD_IMAGE_BYTES],
     uint8_t arena[HV_CONV_HEAD_ARENA_BYTES])
 {
-    const hv_status_t status = check(person, image, arena);
-    if (status != HV_OK) {
-        return status;
-    }
     switch (layer) {
     case 0u: /* conv0 */
         hv_conv_head_conv0(image, hv_at_int8(arena, HV_CONV_HEAD_AT_CONV0), hv_at_int16(arena, HV_CONV_HEAD_AT_CONV0_SCRATCH), hv_conv_head_shared.conv0_bias, hv_conv_head_shared.conv0_multiplier, hv_conv_head_shared.conv0_negative_multiplier, hv_conv_head_shared.conv0_weight);
@@ -321,6 +319,84 @@ hv_status_t hv_conv_head_layer(
     }
 }
 
+hv_status_t hv_conv_head_layer(
+    uint32_t layer,
+    const hv_conv_head_person_t *person,
+    const uint8_t image[HV_CONV_HEAD_IMAGE_BYTES],
+    uint8_t arena[HV_CONV_HEAD_ARENA_BYTES])
+{
+    const hv_status_t status = check(person, image, arena);
+    if (status != HV_OK) {
+        return status;
+    }
+    return run_layer(layer, person, image, arena);
+}
+
+/* Runs the layers from `first` on and gives the verdict; its arguments were checked. */
+static hv_status_t finish(
+    const hv_conv_head_person_t *person,
+    uint32_t first,
+    const uint8_t image[HV_CONV_HEAD_IMAGE_BYTES],
+    uint8_t arena[HV_CONV_HEAD_ARENA_BYTES],
+    hv_result_t *result)
+{
+    for (uint32_t layer = first; layer < HV_CONV_HEAD_LAYERS; ++layer) {
+        const hv_status_t status = run_layer(layer, person, image, arena);
+        if (status != HV_OK) {
+            return status;
+        }
+    }
+    *result = *hv_at_result(arena, HV_CONV_HEAD_AT_DECISION);
+    return HV_OK;
+}
+
+/* Where the rows that came are counted: of the image; behind them the mark. */
+#define HV_CONV_HEAD_AT_COUNTS 368u
+#define HV_CONV_HEAD_MARK 1u
+
+hv_status_t hv_conv_head_begin(uint8_t arena[HV_CONV_HEAD_ARENA_BYTES])
+{
+    if (arena == NULL) {
+        return HV_ERROR_ARGUMENT;
+    }
+    if (((uintptr_t)arena % HV_CONV_HEAD_ARENA_ALIGNMENT) != 0u) {
+        return HV_ERROR_ALIGNMENT;
+    }
+    uint32_t *const rows = hv_at_uint32(arena, HV_CONV_HEAD_AT_COUNTS);
+    rows[0] = 0u;
+    rows[HV_CONV_HEAD_MARK] = HV_ROWS_BEGUN;
+    return HV_OK;
+}
+
+hv_status_t hv_conv_head_push_row(
+    const hv_conv_head_person_t *person,
+    const uint8_t row[HV_CONV_HEAD_ROW_BYTES],
+    uint8_t arena[HV_CONV_HEAD_ARENA_BYTES],
+    hv_result_t *result)
+{
+    if ((result == NULL) || (row == NULL)) {
+        return HV_ERROR_ARGUMENT;
+    }
+    hv_status_t status = check(person, (const uint8_t *)row, arena);
+    if (status != HV_OK) {
+        return status;
+    }
+    uint32_t *const rows = hv_at_uint32(arena, HV_CONV_HEAD_AT_COUNTS);
+    if ((rows[HV_CONV_HEAD_MARK] != HV_ROWS_BEGUN) || (rows[0] >= HV_CONV_HEAD_ROWS)) {
+        return HV_ERROR_ARGUMENT;
+    }
+    uint8_t *const place = &arena[112u + (rows[0] * HV_CONV_HEAD_ROW_BYTES)];
+    for (uint32_t i = 0; i < HV_CONV_HEAD_ROW_BYTES; ++i) {
+        place[i] = (uint8_t)row[i];
+    }
+    ++rows[0];
+    if (rows[0] < HV_CONV_HEAD_ROWS) {
+        return HV_MORE;
+    }
+    rows[HV_CONV_HEAD_MARK] = 0u; /* the next image has to be begun */
+    return finish(person, 0u, hv_conv_head_image(arena), arena, result);
+}
+
 hv_status_t hv_conv_head_run(
     const hv_conv_head_person_t *person,
     const uint8_t image[HV_CONV_HEAD_IMAGE_BYTES],
@@ -330,14 +406,11 @@ hv_status_t hv_conv_head_run(
     if (result == NULL) {
         return HV_ERROR_ARGUMENT;
     }
-    for (uint32_t layer = 0; layer < HV_CONV_HEAD_LAYERS; ++layer) {
-        const hv_status_t status = hv_conv_head_layer(layer, person, image, arena);
-        if (status != HV_OK) {
-            return status;
-        }
+    const hv_status_t status = check(person, image, arena);
+    if (status != HV_OK) {
+        return status;
     }
-    *result = *hv_at_result(arena, HV_CONV_HEAD_AT_DECISION);
-    return HV_OK;
+    return finish(person, 0u, image, arena, result);
 }
 
 hv_status_t hv_conv_head_person_from_bundle(

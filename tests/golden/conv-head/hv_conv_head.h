@@ -20,7 +20,7 @@
 #define HV_CONV_HEAD_IMAGE_CHANNELS 3u
 #define HV_CONV_HEAD_IMAGE_BYTES 189u
 #define HV_CONV_HEAD_AT_IMAGE 112u
-#define HV_CONV_HEAD_ARENA_BYTES 368u
+#define HV_CONV_HEAD_ARENA_BYTES 384u
 #define HV_CONV_HEAD_ARENA_ALIGNMENT 16u
 #define HV_CONV_HEAD_PERSON_BYTES 128u
 #define HV_CONV_HEAD_PERSON_ALIGNMENT 4u
@@ -71,6 +71,22 @@ hv_status_t hv_conv_head_person_from_bundle(
     const uint8_t bytes[],
     uint32_t size_bytes,
     const hv_conv_head_person_t **person);
+
+/* The image may come row by row, from top to bottom: begin, then push each of its 9 rows.
+ * Here the rows are collected in the arena, and the last one starts the run. */
+#define HV_CONV_HEAD_ROWS 9u
+#define HV_CONV_HEAD_ROW_BYTES 21u
+
+/* Forgets all rows: a new image begins. */
+hv_status_t hv_conv_head_begin(uint8_t arena[HV_CONV_HEAD_ARENA_BYTES]);
+
+/* Takes the next row. HV_MORE until the last one, which is answered with HV_OK and the result.
+ * A row that no image was begun for, or one too many, is refused with HV_ERROR_ARGUMENT. */
+hv_status_t hv_conv_head_push_row(
+    const hv_conv_head_person_t *person,
+    const uint8_t row[HV_CONV_HEAD_ROW_BYTES],
+    uint8_t arena[HV_CONV_HEAD_ARENA_BYTES],
+    hv_result_t *result);
 
 /* Where each layer's output lies right after that layer ran. */
 extern const hv_tensor_t hv_conv_head_tensors[HV_CONV_HEAD_LAYERS];

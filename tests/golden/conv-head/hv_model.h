@@ -14,6 +14,7 @@
 #define HV_MODEL_IMAGE_ALIGNMENT 1u
 #define HV_MODEL_ARENA_BYTES HV_CONV_HEAD_ARENA_BYTES
 #define HV_MODEL_ARENA_ALIGNMENT HV_CONV_HEAD_ARENA_ALIGNMENT
+#define HV_MODEL_TRACE_BYTES 416u
 #define HV_MODEL_LAYERS HV_CONV_HEAD_LAYERS
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES HV_CONV_HEAD_PERSON_BYTES
@@ -22,10 +23,24 @@
 #define hv_model_person_t hv_conv_head_person_t
 #define hv_model_run hv_conv_head_run
 #define hv_model_layer hv_conv_head_layer
+#define HV_MODEL_ROWS HV_CONV_HEAD_ROWS
+#define HV_MODEL_ROW_BYTES HV_CONV_HEAD_ROW_BYTES
+#define hv_model_begin hv_conv_head_begin
+#define hv_model_push_row hv_conv_head_push_row
 #define hv_model_tensors hv_conv_head_tensors
 #define hv_model_person_from_bundle hv_conv_head_person_from_bundle
 
 typedef hv_result_t hv_model_result_t;
+
+/* Size of each layer's tensor as a whole. */
+static const uint32_t hv_model_sizes[HV_MODEL_LAYERS] = {
+    100u, /* conv0 */
+    100u, /* conv1 */
+    100u, /* sum */
+    100u, /* features */
+    4u, /* head */
+    12u, /* decision */
+};
 
 /* Which layer's tensor lies where in the result. */
 #define HV_MODEL_OUTPUTS 1u

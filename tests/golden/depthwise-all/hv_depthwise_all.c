@@ -7,6 +7,7 @@
  * The arena, 1344 bytes (steps are layer numbers):
  *
  *     offset    bytes  alive in steps  holds
+ *       1296        8          0 to 0  .rows
  *        864      429          0 to 0  image
  *          0      858          0 to 1  stem
  *        864      468          1 to 2  dw
@@ -284,16 +285,13 @@ static hv_status_t check(const hv_depthwise_all_person_t *person, const uint8_t 
     return HV_OK;
 }
 
-hv_status_t hv_depthwise_all_layer(
+/* Runs one layer; its arguments were checked. */
+static hv_status_t run_layer(
     uint32_t layer,
     const hv_depthwise_all_person_t *person,
     const uint8_t image[HV_DEPTHWISE_ALL_IMAGE_BYTES],
     uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES])
 {
-    const hv_status_t status = check(person, image, arena);
-    if (status != HV_OK) {
-        return status;
-    }
     switch (layer) {
     case 0u: /* stem */
         hv_depthwise_all_stem(image, hv_at_int8(arena, HV_DEPTHWISE_ALL_AT_STEM), person->stem_bias, person->stem_multiplier, person->stem_weight);
@@ -327,6 +325,84 @@ hv_status_t hv_depthwise_all_layer(
     }
 }
 
+hv_status_t hv_depthwise_all_layer(
+    uint32_t layer,
+    const hv_depthwise_all_person_t *person,
+    const uint8_t image[HV_DEPTHWISE_ALL_IMAGE_BYTES],
+    uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES])
+{
+    const hv_status_t status = check(person, image, arena);
+    if (status != HV_OK) {
+        return status;
+    }
+    return run_layer(layer, person, image, arena);
+}
+
+/* Runs the layers from `first` on and gives the verdict; its arguments were checked. */
+static hv_status_t finish(
+    const hv_depthwise_all_person_t *person,
+    uint32_t first,
+    const uint8_t image[HV_DEPTHWISE_ALL_IMAGE_BYTES],
+    uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES],
+    hv_result_t *result)
+{
+    for (uint32_t layer = first; layer < HV_DEPTHWISE_ALL_LAYERS; ++layer) {
+        const hv_status_t status = run_layer(layer, person, image, arena);
+        if (status != HV_OK) {
+            return status;
+        }
+    }
+    *result = *hv_at_result(arena, HV_DEPTHWISE_ALL_AT_DECISION);
+    return HV_OK;
+}
+
+/* Where the rows that came are counted: of the image; behind them the mark. */
+#define HV_DEPTHWISE_ALL_AT_COUNTS 1296u
+#define HV_DEPTHWISE_ALL_MARK 1u
+
+hv_status_t hv_depthwise_all_begin(uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES])
+{
+    if (arena == NULL) {
+        return HV_ERROR_ARGUMENT;
+    }
+    if (((uintptr_t)arena % HV_DEPTHWISE_ALL_ARENA_ALIGNMENT) != 0u) {
+        return HV_ERROR_ALIGNMENT;
+    }
+    uint32_t *const rows = hv_at_uint32(arena, HV_DEPTHWISE_ALL_AT_COUNTS);
+    rows[0] = 0u;
+    rows[HV_DEPTHWISE_ALL_MARK] = HV_ROWS_BEGUN;
+    return HV_OK;
+}
+
+hv_status_t hv_depthwise_all_push_row(
+    const hv_depthwise_all_person_t *person,
+    const uint8_t row[HV_DEPTHWISE_ALL_ROW_BYTES],
+    uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES],
+    hv_result_t *result)
+{
+    if ((result == NULL) || (row == NULL)) {
+        return HV_ERROR_ARGUMENT;
+    }
+    hv_status_t status = check(person, (const uint8_t *)row, arena);
+    if (status != HV_OK) {
+        return status;
+    }
+    uint32_t *const rows = hv_at_uint32(arena, HV_DEPTHWISE_ALL_AT_COUNTS);
+    if ((rows[HV_DEPTHWISE_ALL_MARK] != HV_ROWS_BEGUN) || (rows[0] >= HV_DEPTHWISE_ALL_ROWS)) {
+        return HV_ERROR_ARGUMENT;
+    }
+    uint8_t *const place = &arena[864u + (rows[0] * HV_DEPTHWISE_ALL_ROW_BYTES)];
+    for (uint32_t i = 0; i < HV_DEPTHWISE_ALL_ROW_BYTES; ++i) {
+        place[i] = (uint8_t)row[i];
+    }
+    ++rows[0];
+    if (rows[0] < HV_DEPTHWISE_ALL_ROWS) {
+        return HV_MORE;
+    }
+    rows[HV_DEPTHWISE_ALL_MARK] = 0u; /* the next image has to be begun */
+    return finish(person, 0u, hv_depthwise_all_image(arena), arena, result);
+}
+
 hv_status_t hv_depthwise_all_run(
     const hv_depthwise_all_person_t *person,
     const uint8_t image[HV_DEPTHWISE_ALL_IMAGE_BYTES],
@@ -336,14 +412,11 @@ hv_status_t hv_depthwise_all_run(
     if (result == NULL) {
         return HV_ERROR_ARGUMENT;
     }
-    for (uint32_t layer = 0; layer < HV_DEPTHWISE_ALL_LAYERS; ++layer) {
-        const hv_status_t status = hv_depthwise_all_layer(layer, person, image, arena);
-        if (status != HV_OK) {
-            return status;
-        }
+    const hv_status_t status = check(person, image, arena);
+    if (status != HV_OK) {
+        return status;
     }
-    *result = *hv_at_result(arena, HV_DEPTHWISE_ALL_AT_DECISION);
-    return HV_OK;
+    return finish(person, 0u, image, arena, result);
 }
 
 hv_status_t hv_depthwise_all_person_from_bundle(

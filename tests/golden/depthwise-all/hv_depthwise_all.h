@@ -84,6 +84,22 @@ hv_status_t hv_depthwise_all_person_from_bundle(
     uint32_t size_bytes,
     const hv_depthwise_all_person_t **person);
 
+/* The image may come row by row, from top to bottom: begin, then push each of its 13 rows.
+ * Here the rows are collected in the arena, and the last one starts the run. */
+#define HV_DEPTHWISE_ALL_ROWS 13u
+#define HV_DEPTHWISE_ALL_ROW_BYTES 33u
+
+/* Forgets all rows: a new image begins. */
+hv_status_t hv_depthwise_all_begin(uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES]);
+
+/* Takes the next row. HV_MORE until the last one, which is answered with HV_OK and the result.
+ * A row that no image was begun for, or one too many, is refused with HV_ERROR_ARGUMENT. */
+hv_status_t hv_depthwise_all_push_row(
+    const hv_depthwise_all_person_t *person,
+    const uint8_t row[HV_DEPTHWISE_ALL_ROW_BYTES],
+    uint8_t arena[HV_DEPTHWISE_ALL_ARENA_BYTES],
+    hv_result_t *result);
+
 /* Where each layer's output lies right after that layer ran. */
 extern const hv_tensor_t hv_depthwise_all_tensors[HV_DEPTHWISE_ALL_LAYERS];
 

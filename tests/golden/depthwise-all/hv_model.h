@@ -14,6 +14,7 @@
 #define HV_MODEL_IMAGE_ALIGNMENT 1u
 #define HV_MODEL_ARENA_BYTES HV_DEPTHWISE_ALL_ARENA_BYTES
 #define HV_MODEL_ARENA_ALIGNMENT HV_DEPTHWISE_ALL_ARENA_ALIGNMENT
+#define HV_MODEL_TRACE_BYTES 2102u
 #define HV_MODEL_LAYERS HV_DEPTHWISE_ALL_LAYERS
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES HV_DEPTHWISE_ALL_PERSON_BYTES
@@ -22,10 +23,27 @@
 #define hv_model_person_t hv_depthwise_all_person_t
 #define hv_model_run hv_depthwise_all_run
 #define hv_model_layer hv_depthwise_all_layer
+#define HV_MODEL_ROWS HV_DEPTHWISE_ALL_ROWS
+#define HV_MODEL_ROW_BYTES HV_DEPTHWISE_ALL_ROW_BYTES
+#define hv_model_begin hv_depthwise_all_begin
+#define hv_model_push_row hv_depthwise_all_push_row
 #define hv_model_tensors hv_depthwise_all_tensors
 #define hv_model_person_from_bundle hv_depthwise_all_person_from_bundle
 
 typedef hv_result_t hv_model_result_t;
+
+/* Size of each layer's tensor as a whole. */
+static const uint32_t hv_model_sizes[HV_MODEL_LAYERS] = {
+    858u, /* stem */
+    468u, /* dw */
+    546u, /* mixed */
+    147u, /* largest */
+    56u, /* mean */
+    7u, /* pooled */
+    4u, /* hidden */
+    4u, /* head */
+    12u, /* decision */
+};
 
 /* Which layer's tensor lies where in the result. */
 #define HV_MODEL_OUTPUTS 1u

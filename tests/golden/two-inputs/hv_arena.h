@@ -19,6 +19,11 @@ static inline int16_t *hv_at_int16(uint8_t arena[], uint32_t offset_bytes)
     return (int16_t *)(void *)&arena[offset_bytes];
 }
 
+static inline uint32_t *hv_at_uint32(uint8_t arena[], uint32_t offset_bytes)
+{
+    return (uint32_t *)(void *)&arena[offset_bytes];
+}
+
 static inline int32_t *hv_at_int32(uint8_t arena[], uint32_t offset_bytes)
 {
     return (int32_t *)(void *)&arena[offset_bytes];

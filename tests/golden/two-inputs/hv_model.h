@@ -14,6 +14,7 @@
 #define HV_MODEL_IMAGE_ALIGNMENT HV_TWO_INPUTS_ARENA_ALIGNMENT
 #define HV_MODEL_ARENA_BYTES HV_TWO_INPUTS_ARENA_BYTES
 #define HV_MODEL_ARENA_ALIGNMENT HV_TWO_INPUTS_ARENA_ALIGNMENT
+#define HV_MODEL_TRACE_BYTES 60u
 #define HV_MODEL_LAYERS HV_TWO_INPUTS_LAYERS
 #define HV_MODEL_PERSON NULL /* nothing in it is a person's */
 #define HV_MODEL_PERSON_BYTES 0u
@@ -22,6 +23,16 @@
 
 typedef void hv_model_person_t;
 typedef hv_two_inputs_outputs_t hv_model_result_t;
+
+/* Size of each layer's tensor as a whole. */
+static const uint32_t hv_model_sizes[HV_MODEL_LAYERS] = {
+    18u, /* conv */
+    18u, /* features */
+    4u, /* seen */
+    4u, /* felt */
+    4u, /* both */
+    12u, /* exact */
+};
 
 /* Which layer's tensor lies where in the result. */
 #define HV_MODEL_OUTPUTS 3u

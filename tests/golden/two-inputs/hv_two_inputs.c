@@ -244,15 +244,12 @@ static hv_status_t check(const hv_two_inputs_inputs_t *inputs, const uint8_t are
     return HV_OK;
 }
 
-hv_status_t hv_two_inputs_layer(
+/* Runs one layer; its arguments were checked. */
+static hv_status_t run_layer(
     uint32_t layer,
     const hv_two_inputs_inputs_t *inputs,
     uint8_t arena[HV_TWO_INPUTS_ARENA_BYTES])
 {
-    const hv_status_t status = check(inputs, arena);
-    if (status != HV_OK) {
-        return status;
-    }
     switch (layer) {
     case 0u: /* conv */
         hv_two_inputs_conv(inputs->picture, hv_at_int8(arena, HV_TWO_INPUTS_AT_CONV), hv_at_int16(arena, HV_TWO_INPUTS_AT_CONV_SCRATCH), hv_two_inputs_shared.conv_bias, hv_two_inputs_shared.conv_multiplier, hv_two_inputs_shared.conv_weight);
@@ -276,16 +273,27 @@ hv_status_t hv_two_inputs_layer(
     }
 }
 
-hv_status_t hv_two_inputs_run(
+hv_status_t hv_two_inputs_layer(
+    uint32_t layer,
+    const hv_two_inputs_inputs_t *inputs,
+    uint8_t arena[HV_TWO_INPUTS_ARENA_BYTES])
+{
+    const hv_status_t status = check(inputs, arena);
+    if (status != HV_OK) {
+        return status;
+    }
+    return run_layer(layer, inputs, arena);
+}
+
+/* Runs the layers from `first` on and gives the outputs; its arguments were checked. */
+static hv_status_t finish(
+    uint32_t first,
     const hv_two_inputs_inputs_t *inputs,
     uint8_t arena[HV_TWO_INPUTS_ARENA_BYTES],
     hv_two_inputs_outputs_t *outputs)
 {
-    if (outputs == NULL) {
-        return HV_ERROR_ARGUMENT;
-    }
-    for (uint32_t layer = 0; layer < HV_TWO_INPUTS_LAYERS; ++layer) {
-        const hv_status_t status = hv_two_inputs_layer(layer, inputs, arena);
+    for (uint32_t layer = first; layer < HV_TWO_INPUTS_LAYERS; ++layer) {
+        const hv_status_t status = run_layer(layer, inputs, arena);
         if (status != HV_OK) {
             return status;
         }
@@ -300,4 +308,19 @@ hv_status_t hv_two_inputs_run(
         outputs->features[i] = hv_at_int8(arena, HV_TWO_INPUTS_AT_FEATURES)[i];
     }
     return HV_OK;
+}
+
+hv_status_t hv_two_inputs_run(
+    const hv_two_inputs_inputs_t *inputs,
+    uint8_t arena[HV_TWO_INPUTS_ARENA_BYTES],
+    hv_two_inputs_outputs_t *outputs)
+{
+    if (outputs == NULL) {
+        return HV_ERROR_ARGUMENT;
+    }
+    const hv_status_t status = check(inputs, arena);
+    if (status != HV_OK) {
+        return status;
+    }
+    return finish(0u, inputs, arena, outputs);
 }

@@ -12,7 +12,8 @@ typedef enum {
     HV_ERROR_ABI = 3,              /* the person's weights belong to another kernel */
     HV_ERROR_BUNDLE_TRUNCATED = 4, /* fewer bytes than the bundle's header announces */
     HV_ERROR_BUNDLE_FORMAT = 5,    /* not a bundle, or of another format version */
-    HV_ERROR_BUNDLE_CRC = 6        /* the bytes were altered */
+    HV_ERROR_BUNDLE_CRC = 6,       /* the bytes were altered */
+    HV_MORE = 7                    /* no error: the image has more rows */
 } hv_status_t;
 
 /* The verdict on one image. */
@@ -33,5 +34,16 @@ typedef struct {
     uint32_t layer;
     uint32_t offset_bytes;
 } hv_output_t;
+
+/* A row of a layer that was just computed, and where it lies in the arena. */
+typedef struct {
+    uint32_t layer; /* the number of all layers: none could be computed */
+    uint32_t y;
+    uint32_t offset_bytes;
+    uint32_t size_bytes;
+} hv_row_t;
+
+/* The mark of an arena that takes rows. */
+#define HV_ROWS_BEGUN 0x524F5753u
 
 #endif

@@ -19,6 +19,7 @@ from codegen.export.qdq_graph import qdq_graph
 from codegen.importing.importer import ImportedNet, import_graph
 from codegen.importing.reading import read_model
 from codegen.targets import find_target
+from host_tools.run import instructions_of_one_run
 from tests.importing.zoo.quantiser import quantise_with_onnxruntime, run_onnxruntime
 
 EXACT_SAMPLES = 20
@@ -254,8 +255,10 @@ def _worst_db(wanted: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]) -
 
 
 def _instructions(checks: list[verifying.Check]) -> int:
-    """Of one inference: the firmware runs every sample twice, both are counted."""
+    """Of one inference: the firmware runs every sample several times, all are counted."""
     counted = next(check.target for check in checks if check.target is not None)
     counts = counted.run.outcome.counts
     assert counts is not None
-    return sum(round(layer.instructions / layer.calls) for layer in counts.layers)
+    manifest = counted.firmware.order.manifest
+    assert manifest is not None
+    return sum(number for _, number in instructions_of_one_run(counts, manifest))
