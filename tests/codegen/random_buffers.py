@@ -1,4 +1,4 @@
-"""Random sets of buffers, harder to place than those of networks: every step is about as full."""
+"""Random sets of buffers, harder to place than those of random_graphs."""
 
 from __future__ import annotations
 

@@ -49,11 +49,15 @@ def test_a_network_above_its_bound_gets_a_proof() -> None:
         Buffer(name=f"b{i}", size_bytes=16 * height, first=first, last=last)
         for i, (height, first, last) in enumerate(((2, 0, 1), (1, 1, 2)))
     )
-    found = Comparison(seed=5, buffers=buffers, bound=32, largest_first=64, planned=48)
+    found = Comparison(
+        seed=5, buffers=buffers, bound=32, plain_bound=32, largest_first=64, planned=48
+    )
     assert proofs([found]) == [
         "seed 5, 2 buffers: 48 bytes, bound 32, proved to need 48: optimal",
     ]
-    worse = Comparison(seed=6, buffers=buffers, bound=32, largest_first=64, planned=64)
+    worse = Comparison(
+        seed=6, buffers=buffers, bound=32, plain_bound=32, largest_first=64, planned=64
+    )
     assert proofs([worse])[0].endswith("proved to need 48: 33.33% above it")
     assert rows("x", [found]) == [
         ("x", "largest first", "0", "100.00%", "100.00%"),
