@@ -48,6 +48,12 @@ class MveSum(Kernel):
         """One for both."""
         return "mve/sum"
 
+    def overwrites(self, layer: QuantLayer) -> tuple[int, ...]:
+        """Both, unless the last vector reads elements again that the one before it made."""
+        if math.prod(layer.output_shape) % mve.TILE_CHANNELS:
+            return ()
+        return layer.op.overwrites(layer.input_shapes)
+
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """There are none."""
         return {}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from codegen.kernels import KERNELS, mve
 from codegen.nets import QuantNet
+from codegen.plan import plan_memory
 from codegen.schedule import schedule
 from codegen.targets import find_target
 from host_tools.emulators import find_emulator
@@ -182,6 +183,22 @@ def test_every_tensor_on_the_emulated_board(index: int, compiler: str) -> None:
     net = quant_net(bench(*FIXED[index]), threshold=0.0)
     for one in (net, extreme(net, seed=5), extreme(_shifted(net, 3), seed=6)):
         check_on_board(schedule(one, M55), seed=9, emulator="qemu", compiler=compiler)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 16), (3, 7, 5)], ids=["whole", "rest"])
+def test_sums_run_in_place_unless_their_last_vector_overlaps(shape: Shape3) -> None:
+    """Nobody else reads "second"; the last of 105 elements has a vector that begins 3 before it."""
+    cases: list[Json] = [
+        {"op": "sub", "inputs": ["first", "second"]},
+        {"op": "add", "inputs": ["case0", "first"]},
+    ]
+    scheduled = schedule(quant_net(bench(shape, cases), threshold=0.0), M55)
+    plan = plan_memory(scheduled)
+    in_place = plan.offset("case0") == plan.offset("second")
+    assert in_place == (shape[2] == 16)
+    check_on_host([scheduled], seed=4)
+    if find_emulator("qemu").version() is not None:
+        check_on_board(scheduled, seed=4, emulator="qemu")
 
 
 def _shifted(net: QuantNet, left_shift: int) -> QuantNet:
