@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from codegen.errors import HvError
 
+CORTEX_M = "cortex-m"
+FAMILIES = (CORTEX_M,)  # each a folder of firmware/startup
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -14,14 +17,17 @@ class Target:
 
     Attributes:
         name: what users type.
+        family: cores that share a start-up code, a compiler and an emulator; its folder's name in
+            firmware/startup.
         summary: one line for `hvcodegen targets`.
-        gcc_flags: core selection for arm-none-eabi-gcc.
+        gcc_flags: core selection for the family's gcc.
         zig_flags: the same for `zig cc`.
         features: what kernels may choose by: "dsp" (SMLAD and friends), "fpu", "mve".
         board: the emulated board that runs it, or None.
     """
 
     name: str
+    family: str
     summary: str
     gcc_flags: tuple[str, ...]
     zig_flags: tuple[str, ...]
@@ -44,6 +50,7 @@ def _cortex_m(
     cpu = core.replace("-", "_")
     return Target(
         name=core,
+        family=CORTEX_M,
         summary=summary,
         gcc_flags=(f"-mcpu={core}", "-mthumb", *float_abi),
         zig_flags=("-target", triple, f"-mcpu={cpu}{zig_extra}"),

@@ -310,7 +310,7 @@ def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
     kernel = order.manifest.sources if order.manifest else ()
     folder = order.manifest.folder if order.manifest else Path()
     return (
-        *sorted((resource("firmware") / "startup").glob("*.c")),
+        *sorted(path for folder in _startup_folders(order) for path in folder.glob("*.c")),
         _apps_folder() / order.app / "main.c",
         *(folder / source for source in kernel),
     )
@@ -320,11 +320,17 @@ def _target_flags(order: FirmwareOrder) -> tuple[str, ...]:
     return order.toolchain.target_flags(find_target(order.board.target))
 
 
+def _startup_folders(order: FirmwareOrder) -> tuple[Path, Path]:
+    """What all cores share, and what is the family's own."""
+    startup = resource("firmware") / "startup"
+    return startup, startup / find_target(order.board.target).family
+
+
 def _compile_flags(order: FirmwareOrder) -> tuple[str, ...]:
     """Options of every source; a kernel's own copy of the runtime comes before ours."""
     firmware = resource("firmware")
     kernel = (order.manifest.folder,) if order.manifest else ()
-    includes = (*kernel, firmware / "startup", firmware / "runtime")
+    includes = (*kernel, *_startup_folders(order), firmware / "runtime")
     return (
         *FIRMWARE_FLAGS,
         *(ZIG_FLAGS if order.toolchain.is_zig else GCC_FLAGS),

@@ -26,7 +26,14 @@ from elftools.elf.elffile import ELFFile
 
 from codegen.errors import HvError, ProgramMissing
 from host_tools.boards import Board, Memory
-from host_tools.emulators.base import Job, Outcome, counted_layers, layer_addresses, machine_of
+from host_tools.emulators.base import (
+    Job,
+    Outcome,
+    counted_layers,
+    family_of,
+    layer_addresses,
+    machine_of,
+)
 from host_tools.emulators.block_counter import BlockCounter
 
 PAGE_BYTES = 4096
@@ -49,13 +56,16 @@ class Unicorn:
     name: str = "unicorn"
     watches_stores: bool = False
     profiles: bool = False
-    hint: str = "pip install unicorn"
 
-    def version(self) -> str | None:
+    def hint(self, _family: str) -> str:
+        """Returns how to install the package, which has every family."""
+        return "pip install unicorn"
+
+    def version(self, family: str) -> str | None:
         """Returns the package's version, or None."""
-        return importlib.metadata.version("unicorn") if self.path() else None
+        return importlib.metadata.version("unicorn") if self.path(family) else None
 
-    def path(self) -> Path | None:
+    def path(self, _family: str) -> Path | None:
         """Returns the package's folder, or None."""
         package = importlib.util.find_spec("unicorn")
         if package is None or not package.submodule_search_locations:
@@ -68,8 +78,9 @@ class Unicorn:
         Raises:
             HvError: also when asked to watch stores or to profile, which would take minutes here.
         """
-        if self.version() is None:
-            raise ProgramMissing("the package unicorn is not installed", hint=self.hint)
+        family = family_of(job.firmware)
+        if self.version(family) is None:
+            raise ProgramMissing("the package unicorn is not installed", hint=self.hint(family))
         if job.watch_stores:
             raise HvError("unicorn does not watch stores", hint="use qemu")
         if job.profile:

@@ -38,7 +38,7 @@ def test_every_emulator_gives_the_reference_on_every_board(
     build: Build, board: str, compiler: str
 ) -> None:
     for name in load_board(board).emulators:
-        run = run_trace(installed_emulator(name), build(board, compiler), toy_images(4))
+        run = run_trace(installed_emulator(name, board), build(board, compiler), toy_images(4))
         assert compare(reference(toy_images(4)), run.trace.tensors).bit_exact
 
 
@@ -48,7 +48,7 @@ def test_both_emulators_write_the_same_bytes_and_count_alike(
     build: Build, board: str, compiler: str
 ) -> None:
     job = _job(build, board, compiler, count=True)
-    first, second = (installed_emulator(name).run(job) for name in BOTH)
+    first, second = (installed_emulator(name, board).run(job) for name in BOTH)
     assert first.files == second.files
     assert first.counts == second.counts
     assert first.counts is not None
@@ -124,7 +124,7 @@ def test_a_fault_is_told(name: str, board: str, tmp_path_factory: pytest.TempPat
     kernel = planted(LOOP_START, wild + LOOP_START)
     firmware = build_faulty(kernel, tmp_path_factory.mktemp("wild"), board=board)
     with pytest.raises(HvError, match=r"HardFault|the firmware faulted"):
-        run_trace(installed_emulator(name), firmware, toy_images(1))
+        run_trace(installed_emulator(name, board), firmware, toy_images(1))
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -75,7 +75,7 @@ def check_on_board(
             FirmwareOrder(
                 app="trace",
                 board=board,
-                toolchain=choose_toolchain(Purpose.FIRMWARE, compiler),
+                toolchain=choose_toolchain(Purpose(scheduled.target.family), compiler),
                 manifest=load_manifest(folder),
                 out=Path(parent) / "out",
             )
