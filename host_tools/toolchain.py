@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from codegen.errors import HvError, ProgramMissing
-from codegen.targets import CORTEX_M, Target
+from codegen.targets import CORTEX_M, RISCV32, Target
 from host_tools.cache import cache_folder
 from host_tools.processes import run_program
 
@@ -25,6 +25,7 @@ class Purpose(Enum):
     """What is to be compiled for: a family of cores, or this machine."""
 
     CORTEX_M = CORTEX_M
+    RISCV32 = RISCV32
     HOST = "host"
 
 
@@ -94,6 +95,13 @@ CANDIDATES = (
         hint="apt install gcc-arm-none-eabi",
     ),
     Candidate(name=ZIG, purpose=Purpose.CORTEX_M, program="", hint=_ZIG_HINT),
+    Candidate(
+        name="gcc",
+        purpose=Purpose.RISCV32,
+        program="riscv64-unknown-elf-gcc",
+        hint="apt install gcc-riscv64-unknown-elf",
+    ),
+    Candidate(name=ZIG, purpose=Purpose.RISCV32, program="", hint=_ZIG_HINT),
     Candidate(name="gcc", purpose=Purpose.HOST, program="gcc", hint="apt install gcc libc6-dev"),
     Candidate(name="clang", purpose=Purpose.HOST, program="clang", hint="apt install clang"),
     Candidate(name="cc", purpose=Purpose.HOST, program="cc", hint="install a C compiler"),

@@ -19,7 +19,7 @@ from codegen.enrolment_gate import real_scores
 from codegen.nets import IMAGE, QuantNet
 from codegen.packing import member_offsets
 from codegen.schedule import DEFAULT_PLAN, schedule
-from codegen.targets import Target, find_target
+from codegen.targets import Target
 from host_tools.boards import Board, load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
 from host_tools.compare import Comparison, Difference
@@ -120,7 +120,7 @@ def board_of(target: Target, name: str | None) -> Board:
 
 def purpose_of(board: Board) -> Purpose:
     """What a compiler for that board compiles for."""
-    return Purpose(find_target(board.target).family)
+    return Purpose(board.core.family)
 
 
 def trace_order(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from codegen.errors import HvError, ProgramMissing
-from codegen.targets import find_target
 from host_tools.boards import Board
 from host_tools.emulators.base import Emulator, machine_of
 from host_tools.emulators.qemu import Qemu
@@ -37,7 +36,7 @@ def choose_profiler(board: Board) -> Emulator:
 
 def emulators_here(board: Board) -> tuple[Emulator, ...]:
     """Returns the emulators that run the board and are installed, the preferred one first."""
-    family = find_target(board.target).family
+    family = board.core.family
     able = (emulator for emulator in EMULATORS if emulator.name in board.emulators)
     return tuple(emulator for emulator in able if emulator.version(family) is not None)
 
@@ -56,7 +55,7 @@ def choose_emulator(board: Board, name: str | None = None) -> Emulator:
     for emulator in emulators_here(board):
         if emulator in able:
             return emulator
-    family = find_target(board.target).family
+    family = board.core.family
     raise ProgramMissing(
         f"no emulator for {board.name} is installed",
         hint=", or ".join(emulator.hint(family) for emulator in able),

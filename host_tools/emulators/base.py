@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from codegen.errors import HvError
-from codegen.targets import find_target
 from host_tools.boards import Board
 from host_tools.build import Firmware
 from host_tools.manifest import ManifestLayer
@@ -200,7 +199,7 @@ def machine_of(emulator: Emulator, board: Board) -> str:
 
 def family_of(firmware: Firmware) -> str:
     """Returns the family of cores that a firmware was built for."""
-    return find_target(firmware.order.board.target).family
+    return firmware.order.board.core.family
 
 
 def counted_layers(firmware: Firmware) -> tuple[ManifestLayer, ...]:

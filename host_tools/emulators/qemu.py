@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from codegen.errors import HvError, ProgramMissing
-from codegen.targets import CORTEX_M
+from codegen.targets import CORTEX_M, RISCV32
+from host_tools.boards import Board
 from host_tools.build import STANDARD, WARNINGS
 from host_tools.cache import cache_folder, content_hash
 from host_tools.emulators.base import (
@@ -61,6 +62,7 @@ class _Program:
 
 _PROGRAMS: Mapping[str, _Program] = {
     CORTEX_M: _Program(name="qemu-system-arm", package="qemu-system-arm"),
+    RISCV32: _Program(name="qemu-system-riscv32", package="qemu-system-misc"),
 }
 
 
@@ -93,15 +95,18 @@ class Qemu:
 
     def argv(self, job: Job, plugin: Path | None = None) -> tuple[str, ...]:
         """Returns the call that `run` makes, and runs nothing."""
-        machine = machine_of(self, job.firmware.order.board)
+        board = job.firmware.order.board
+        machine = machine_of(self, board)
+        family = family_of(job.firmware)
         return (
-            _PROGRAMS[family_of(job.firmware)].name,
+            _PROGRAMS[family].name,
             *("-machine", machine),
             *("-display", "none"),
             *("-monitor", "none"),
             *("-serial", "none"),
             *("-semihosting-config", "enable=on,target=native"),
             *("-kernel", str(job.firmware.elf.resolve())),
+            *(_reset_options(board) if family == RISCV32 else ()),
             *(("-plugin", _plugin_option(job, plugin)) if plugin else ()),
         )
 
@@ -172,6 +177,11 @@ def build_plugin(toolchain: Toolchain) -> Path:
 
 def _plugin_files() -> list[Path]:
     return sorted(PLUGIN_FOLDER.iterdir())
+
+
+def _reset_options(board: Board) -> tuple[str, ...]:
+    """The core begins in our flash, not in the program that QEMU keeps in a ROM."""
+    return ("-bios", "none", "-device", f"loader,addr={board.flash.origin:#x},cpu-num=0")
 
 
 def _plugin_option(job: Job, plugin: Path) -> str:

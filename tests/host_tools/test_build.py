@@ -95,8 +95,8 @@ def test_the_exact_calls_of_gcc(toy: Manifest) -> None:
         *core,
         "-nostdlib",
         "-Wl,--gc-sections",
-        "-Wl,--entry=hv_reset",
         "-Wl,--build-id=none",
+        "-Wl,--entry=hv_reset",
         "-T",
         "/out/link.ld",
         *(f"/out/{name}.o" for name in sources),
@@ -106,6 +106,15 @@ def test_the_exact_calls_of_gcc(toy: Manifest) -> None:
     ]
     assert plan.result == Path("/out/trace.elf")
     assert [str(path) for path in plan.callgraphs] == [f"/out/{name}.ci" for name in sources]
+
+
+def test_each_family_begins_in_its_own_start_up(toy: Manifest) -> None:
+    plan = plan_firmware(_order(GCC, toy, "qemu-virt32", Path("/out")))
+    assert "-march=rv32imc" in plan.link_argv
+    assert "-Wl,--entry=hv_entry" in plan.link_argv
+    text = " ".join(part for argv in plan.compile_argvs for part in argv)
+    assert "startup/riscv32/hv_core.c" in text
+    assert "cortex-m" not in text
 
 
 def test_the_exact_calls_of_zig(toy: Manifest) -> None:

@@ -53,7 +53,7 @@ def _requantise(case: Case) -> int:
 
 @pytest.mark.parametrize("name", [emulator.name for emulator in EMULATORS])
 @pytest.mark.parametrize("compiler", ["gcc", "zig"])
-@pytest.mark.parametrize("board", ["mps2-an386", "microbit"])
+@pytest.mark.parametrize("board", ["mps2-an386", "microbit", "qemu-virt32"])
 def test_the_target_requantises_as_the_contract_says(
     build: Build, board: str, compiler: str, name: str
 ) -> None:

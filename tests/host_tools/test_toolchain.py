@@ -74,15 +74,19 @@ def test_the_doctor_names_everything_and_chooses_one_of_each() -> None:
     assert [check.name for check in checks] == [
         "cortex-m compiler gcc",
         "cortex-m compiler zig",
+        "riscv32 compiler gcc",
+        "riscv32 compiler zig",
         "host compiler gcc",
         "host compiler clang",
         "host compiler cc",
         "host compiler zig",
         "cortex-m emulator qemu",
         "cortex-m emulator unicorn",
+        "riscv32 emulator qemu",
+        "riscv32 emulator unicorn",
     ]
     assert is_able(checks)
-    assert sum(check.chosen for check in checks) == 3
+    assert sum(check.chosen for check in checks) == 5
     for check in checks:
         assert bool(check.hint) != check.found
         assert bool(check.version) == bool(check.path) == check.found
@@ -92,10 +96,18 @@ def test_the_doctor_names_everything_and_chooses_one_of_each() -> None:
 def test_the_doctor_finds_a_way_without_system_packages() -> None:
     checks = diagnose()
     chosen = [check.name for check in checks if check.chosen]
-    assert chosen == ["cortex-m compiler zig", "host compiler zig", "cortex-m emulator unicorn"]
+    assert chosen == [
+        "cortex-m compiler zig",
+        "riscv32 compiler zig",
+        "host compiler zig",
+        "cortex-m emulator unicorn",
+        "riscv32 emulator unicorn",
+    ]
     hints = {check.name: check.hint for check in checks}
     assert hints["cortex-m compiler gcc"] == "apt install gcc-arm-none-eabi"
     assert hints["cortex-m emulator qemu"] == "apt install qemu-system-arm"
+    assert hints["riscv32 compiler gcc"] == "apt install gcc-riscv64-unknown-elf"
+    assert hints["riscv32 emulator qemu"] == "apt install qemu-system-misc"
 
 
 @pytest.mark.usefixtures("_no_programs", "_no_zig")

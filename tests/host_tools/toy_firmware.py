@@ -9,7 +9,6 @@ import pytest
 from toy import write_toy
 
 from codegen.errors import ProgramMissing
-from codegen.targets import find_target
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
 from host_tools.emulators import find_emulator
@@ -24,7 +23,7 @@ DEFAULT_BOARD = "mps2-an386"
 
 
 def family_of_board(board: str) -> str:
-    return find_target(load_board(board).target).family
+    return load_board(board).core.family
 
 
 def firmware_compiler(name: str, board: str = DEFAULT_BOARD) -> Toolchain:

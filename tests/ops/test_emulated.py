@@ -1,4 +1,4 @@
-"""Every operator on emulated Cortex-M cores: one firmware holds many geometries of all of them."""
+"""Every operator on emulated cores: one firmware holds many geometries of all of them."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_every_tensor_on_the_target(target: Target, tmp_path: Path) -> None:
                 assert_same(values, tensors[name], where)
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4"])
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "rv32imc"])
 def test_arithmetic_on_the_target(name: str, tmp_path: Path) -> None:
     """hv_arith.h compiled for the core against codegen/arith.py: boundaries and a random set."""
     cases, expected = _selftest_cases(seed=11)
