@@ -23,7 +23,8 @@ class Target:
         summary: one line for `hvcodegen targets`.
         gcc_flags: core selection for the family's gcc.
         zig_flags: the same for `zig cc`.
-        features: what kernels may choose by: "dsp" (SMLAD and friends), "fpu", "mve".
+        features: what kernels may choose by: "dsp" (SMLAD and friends), "fpu", "mve",
+            "long-multiply" (32 x 32 -> 64 bits), "31-registers".
         board: the emulated board that runs it, or None.
         alias: another name for it, or "".
     """
@@ -79,19 +80,27 @@ TARGETS: tuple[Target, ...] = (
     _cortex_m(
         "cortex-m0plus", "Cortex-M0+: the same instructions", "mps2-an383", alias="cortex-m0+"
     ),
-    _cortex_m("cortex-m3", "ARMv7-M, long multiply", "mps2-an385"),
+    _cortex_m("cortex-m3", "ARMv7-M, long multiply", "mps2-an385", features=("long-multiply",)),
     _cortex_m(
         "cortex-m4",
         "ARMv7E-M, DSP, single-precision FPU",
         "mps2-an386",
         fpu="fpv4-sp-d16",
-        features=("dsp",),
+        features=("dsp", "long-multiply"),
     ),
     _cortex_m(
-        "cortex-m7", "ARMv7E-M, DSP, dual issue", "mps2-an500", fpu="fpv5-d16", features=("dsp",)
+        "cortex-m7",
+        "ARMv7E-M, DSP, dual issue",
+        "mps2-an500",
+        fpu="fpv5-d16",
+        features=("dsp", "long-multiply"),
     ),
     _cortex_m(
-        "cortex-m33", "ARMv8-M, DSP, FPU", "mps2-an505", fpu="fpv5-sp-d16", features=("dsp",)
+        "cortex-m33",
+        "ARMv8-M, DSP, FPU",
+        "mps2-an505",
+        fpu="fpv5-sp-d16",
+        features=("dsp", "long-multiply"),
     ),
     _cortex_m(
         "cortex-m55",
@@ -108,7 +117,7 @@ TARGETS: tuple[Target, ...] = (
         # the compiler's own <stdint.h>: Debian's comes without a C library
         gcc_flags=("-march=rv32imc", "-mabi=ilp32", "-ffreestanding", "-fbuiltin"),
         zig_flags=("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c"),
-        features=frozenset(),
+        features=frozenset({"long-multiply", "31-registers"}),
         board="qemu-virt32",
     ),
     HOST,
