@@ -44,7 +44,6 @@ class PlanesContext(ShortContext):
     stride_x: int
     plane_height: int
     plane_width: int
-    plane_type: str
     is_biased: bool
     pad_value: int
     first_inside: int  # element of the plane where the image begins
@@ -67,13 +66,9 @@ class Planes(Kernel):
     name: ClassVar[str] = "planes"
     headers: ClassVar[tuple[str, ...]] = SCALAR_HEADERS
     sources: ClassVar[tuple[str, ...]] = SCALAR_SOURCES
+    scratch_view: ClassVar[ScratchView] = "int8"
 
     long_multiply: bool
-
-    @property
-    def scratch_view(self) -> ScratchView:  # type: ignore[override]
-        """Unsigned planes where loads of signed bytes are dear."""
-        return "int8" if self.long_multiply else "uint8"
 
     @classmethod
     def candidates(cls, layer: QuantLayer, target: Target) -> tuple[Self, ...]:
@@ -131,9 +126,8 @@ class Planes(Kernel):
             stride_x=op.stride[1],
             plane_height=height,
             plane_width=width,
-            plane_type="uint8_t" if is_biased else "int8_t",
             is_biased=is_biased,
-            pad_value=layer.input_quantities[0].zero_point + (128 if is_biased else 0),
+            pad_value=layer.input_quantities[0].zero_point ^ (-128 if is_biased else 0),
             first_inside=op.padding[0] * width + op.padding[1],
             stride_rows=op.stride[0] * width,
             taps=tuple(

@@ -14,11 +14,6 @@ static inline int8_t *hv_at_int8(uint8_t arena[], uint32_t offset_bytes)
     return (int8_t *)&arena[offset_bytes];
 }
 
-static inline uint8_t *hv_at_uint8(uint8_t arena[], uint32_t offset_bytes)
-{
-    return &arena[offset_bytes];
-}
-
 static inline int16_t *hv_at_int16(uint8_t arena[], uint32_t offset_bytes)
 {
     return (int16_t *)(void *)&arena[offset_bytes];
@@ -32,11 +27,6 @@ static inline uint32_t *hv_at_uint32(uint8_t arena[], uint32_t offset_bytes)
 static inline int32_t *hv_at_int32(uint8_t arena[], uint32_t offset_bytes)
 {
     return (int32_t *)(void *)&arena[offset_bytes];
-}
-
-static inline uint32_t *hv_at_uint32(uint8_t arena[], uint32_t offset_bytes)
-{
-    return (uint32_t *)(void *)&arena[offset_bytes];
 }
 
 static inline hv_result_t *hv_at_result(uint8_t arena[], uint32_t offset_bytes)
