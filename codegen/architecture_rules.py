@@ -17,9 +17,9 @@ _ARCHITECTURE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 # what the C around a kernel is called already: hv_<architecture>.h, hv_<architecture>_<layer>()
 # fmt: off
 _TAKEN_ARCHITECTURES = frozenset({
-    "accept", "arena", "arith", "at", "bundle", "clamp", "crc32", "exit", "file", "known", "layer",
-    "memory", "model", "person", "requantise", "result", "selftest", "semihosting", "simulator",
-    "stack", "startup", "status", "tensor", "trace", "types", "vector", "vectors",
+    "accept", "arena", "arith", "at", "bundle", "clamp", "core", "crc32", "exit", "file", "known",
+    "layer", "memory", "model", "person", "requantise", "reset", "result", "selftest",
+    "semihosting", "simulator", "stack", "status", "tensor", "trace", "types", "vector", "vectors",
 })
 _TAKEN_LAYERS = frozenset({
     "abi", "arena_t", "layer", "person_from_bundle", "person_t", "run", "shared", "shared_t",

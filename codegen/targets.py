@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from codegen.errors import HvError
 
+CORTEX_M = "cortex-m"
+RISCV32 = "riscv32"
+FAMILIES = (CORTEX_M, RISCV32)  # each a folder of firmware/startup
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -14,19 +18,25 @@ class Target:
 
     Attributes:
         name: what users type.
+        family: cores that share a start-up code, a compiler and an emulator: one of FAMILIES, or
+            that of this machine.
         summary: one line for `hvcodegen targets`.
-        gcc_flags: core selection for arm-none-eabi-gcc.
+        gcc_flags: core selection for the family's gcc.
         zig_flags: the same for `zig cc`.
-        features: what kernels may choose by: "dsp" (SMLAD and friends), "fpu", "mve".
+        features: what kernels may choose by: "dsp" (SMLAD and friends), "fpu", "mve",
+            "long-multiply" (32 x 32 -> 64 bits), "31-registers".
         board: the emulated board that runs it, or None.
+        alias: another name for it, or "".
     """
 
     name: str
+    family: str
     summary: str
     gcc_flags: tuple[str, ...]
     zig_flags: tuple[str, ...]
     features: frozenset[str]
     board: str | None
+    alias: str = ""
 
 
 def _cortex_m(
@@ -36,6 +46,7 @@ def _cortex_m(
     *,
     fpu: str = "",
     zig_extra: str = "",
+    alias: str = "",
     features: tuple[str, ...] = (),
 ) -> Target:
     floats = ("fpu",) if fpu else ()
@@ -44,16 +55,19 @@ def _cortex_m(
     cpu = core.replace("-", "_")
     return Target(
         name=core,
+        family=CORTEX_M,
         summary=summary,
         gcc_flags=(f"-mcpu={core}", "-mthumb", *float_abi),
         zig_flags=("-target", triple, f"-mcpu={cpu}{zig_extra}"),
         features=frozenset((*features, *floats)),
         board=board,
+        alias=alias,
     )
 
 
 HOST = Target(
     name="host",
+    family="host",
     summary="this machine: plain C that its compiler vectorises",
     gcc_flags=(),
     zig_flags=(),
@@ -63,19 +77,30 @@ HOST = Target(
 
 TARGETS: tuple[Target, ...] = (
     _cortex_m("cortex-m0", "ARMv6-M, 32-bit multiply, no long multiply", "microbit"),
-    _cortex_m("cortex-m3", "ARMv7-M, long multiply", "mps2-an385"),
+    _cortex_m(
+        "cortex-m0plus", "Cortex-M0+: the same instructions", "mps2-an383", alias="cortex-m0+"
+    ),
+    _cortex_m("cortex-m3", "ARMv7-M, long multiply", "mps2-an385", features=("long-multiply",)),
     _cortex_m(
         "cortex-m4",
         "ARMv7E-M, DSP, single-precision FPU",
         "mps2-an386",
         fpu="fpv4-sp-d16",
-        features=("dsp",),
+        features=("dsp", "long-multiply"),
     ),
     _cortex_m(
-        "cortex-m7", "ARMv7E-M, DSP, dual issue", "mps2-an500", fpu="fpv5-d16", features=("dsp",)
+        "cortex-m7",
+        "ARMv7E-M, DSP, dual issue",
+        "mps2-an500",
+        fpu="fpv5-d16",
+        features=("dsp", "long-multiply"),
     ),
     _cortex_m(
-        "cortex-m33", "ARMv8-M, DSP, FPU", "mps2-an505", fpu="fpv5-sp-d16", features=("dsp",)
+        "cortex-m33",
+        "ARMv8-M, DSP, FPU",
+        "mps2-an505",
+        fpu="fpv5-sp-d16",
+        features=("dsp", "long-multiply"),
     ),
     _cortex_m(
         "cortex-m55",
@@ -85,6 +110,16 @@ TARGETS: tuple[Target, ...] = (
         zig_extra="+mve",  # its description of the core leaves Helium out
         features=("dsp", "mve"),
     ),
+    Target(
+        name="rv32imc",
+        family=RISCV32,
+        summary="32-bit RISC-V, multiply and divide, compressed instructions",
+        # the compiler's own <stdint.h>: Debian's comes without a C library
+        gcc_flags=("-march=rv32imc", "-mabi=ilp32", "-ffreestanding", "-fbuiltin"),
+        zig_flags=("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c"),
+        features=frozenset({"long-multiply", "31-registers"}),
+        board="qemu-virt32",
+    ),
     HOST,
 )
 
@@ -92,7 +127,7 @@ TARGETS: tuple[Target, ...] = (
 def find_target(name: str) -> Target:
     """The target of that name, or an error that suggests the nearest ones."""
     for target in TARGETS:
-        if target.name == name:
+        if name in (target.name, target.alias or target.name):
             return target
     names = [target.name for target in TARGETS]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

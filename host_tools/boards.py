@@ -10,6 +10,7 @@ from typing import Any
 
 from codegen.errors import HvError
 from codegen.resources import resource
+from codegen.targets import Target, find_target
 
 SCRIPT_MARK = "/* Written by host_tools/boards.py"  # every linker script of ours begins with it
 
@@ -50,6 +51,11 @@ class Board:
     flash: Memory
     ram: Memory
     emulators: Mapping[str, str]
+
+    @property
+    def core(self) -> Target:
+        """The codegen target that its core is."""
+        return find_target(self.target)
 
 
 def board_names() -> tuple[str, ...]:

@@ -16,6 +16,8 @@ declare -A packages=(
     [qemu-system-arm]="qemu-system-arm"
 )
 if [ "$purpose" = test ]; then
+    packages[riscv64-unknown-elf-gcc]="gcc-riscv64-unknown-elf"
+    packages[qemu-system-riscv32]="qemu-system-misc"
     packages[clang]="clang"
     packages[cppcheck]="cppcheck"
     packages[cmake]="cmake"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from codegen.errors import HvError
 from codegen.resources import resource
-from codegen.targets import find_target
+from codegen.targets import CORTEX_M, RISCV32, find_target
 from host_tools.boards import SCRIPT_MARK, Board, linker_script
 from host_tools.cache import cache_folder, content_hash, write_atomically
 from host_tools.manifest import Manifest
@@ -74,7 +74,9 @@ GCC_FLAGS = (
     "-fno-tree-loop-distribute-patterns",
 )
 
-LINK_FLAGS = ("-Wl,--gc-sections", f"-Wl,--entry={RESET_FUNCTION}", "-Wl,--build-id=none")
+LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,--build-id=none")
+# Where a debugger begins: a Cortex-M has a stack then, a RISC-V core has none yet.
+ENTRY_FUNCTIONS = {CORTEX_M: RESET_FUNCTION, RISCV32: "hv_entry"}
 GCC_LINK_FLAGS = ("-nostdlib",)
 # 64-bit arithmetic that a core lacks. zig links its own, which it compiles for a core when it first
 # needs it (half a minute) and then keeps in its cache.
@@ -161,7 +163,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
     objects = tuple(order.out / f"{source.stem}.o" for source in sources)
     script = order.out / LINKER_SCRIPT
     result = order.out / f"{order.app}.elf"
-    compiler = (*order.toolchain.argv, *_target_flags(order))
+    compiler = (*order.toolchain.argv, *order.toolchain.target_flags(order.board.core))
     is_zig = order.toolchain.is_zig
     return BuildPlan(
         compile_argvs=tuple(
@@ -172,6 +174,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
             *compiler,
             *(() if is_zig else GCC_LINK_FLAGS),
             *LINK_FLAGS,
+            f"-Wl,--entry={ENTRY_FUNCTIONS[order.board.core.family]}",
             "-T",
             str(script),
             *(str(path) for path in objects),
@@ -277,7 +280,7 @@ def _check_order(order: FirmwareOrder) -> None:
     if order.manifest is None:
         return
     needed = find_target(order.manifest.target).features
-    missing = needed - find_target(order.board.target).features
+    missing = needed - order.board.core.features
     if missing:
         raise HvError(
             f"the kernel, made for {order.manifest.target}, uses {', '.join(sorted(missing))}, "
@@ -310,21 +313,23 @@ def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
     kernel = order.manifest.sources if order.manifest else ()
     folder = order.manifest.folder if order.manifest else Path()
     return (
-        *sorted((resource("firmware") / "startup").glob("*.c")),
+        *sorted(path for folder in _startup_folders(order) for path in folder.glob("*.c")),
         _apps_folder() / order.app / "main.c",
         *(folder / source for source in kernel),
     )
 
 
-def _target_flags(order: FirmwareOrder) -> tuple[str, ...]:
-    return order.toolchain.target_flags(find_target(order.board.target))
+def _startup_folders(order: FirmwareOrder) -> tuple[Path, Path]:
+    """What all cores share, and what is the family's own."""
+    startup = resource("firmware") / "startup"
+    return startup, startup / order.board.core.family
 
 
 def _compile_flags(order: FirmwareOrder) -> tuple[str, ...]:
     """Options of every source; a kernel's own copy of the runtime comes before ours."""
     firmware = resource("firmware")
     kernel = (order.manifest.folder,) if order.manifest else ()
-    includes = (*kernel, firmware / "startup", firmware / "runtime")
+    includes = (*kernel, *_startup_folders(order), firmware / "runtime")
     return (
         *FIRMWARE_FLAGS,
         *(ZIG_FLAGS if order.toolchain.is_zig else GCC_FLAGS),

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen.targets import FAMILIES
 from host_tools.emulators import EMULATORS
 from host_tools.emulators.base import Emulator
 from host_tools.toolchain import Candidate, Purpose, candidates, find
-
-_NEEDED_FOR = {
-    Purpose.FIRMWARE: "building firmware for a board",
-    Purpose.HOST: "simulating a kernel on this machine, counting instructions in QEMU",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +15,7 @@ class Check:
     """One program or package.
 
     Attributes:
-        name: what it is, such as "firmware compiler gcc".
+        name: what it is, such as "cortex-m compiler gcc".
         found: whether it is here.
         version: what it says about itself, or "".
         path: where it is, or "".
@@ -42,9 +38,8 @@ class Check:
 def diagnose() -> list[Check]:
     """Looks for every compiler and emulator this project can use; changes nothing."""
     return [
-        *_check_compilers(Purpose.FIRMWARE),
-        *_check_compilers(Purpose.HOST),
-        *_check_emulators(),
+        *(check for purpose in Purpose for check in _check_compilers(purpose)),
+        *(check for family in FAMILIES for check in _check_emulators(family)),
     ]
 
 
@@ -67,27 +62,34 @@ def _check_compiler(candidate: Candidate, *, taken: bool) -> Check:
         f"{candidate.purpose.value} compiler {candidate.name}",
         version=toolchain.version if toolchain else None,
         path=str(toolchain.path) if toolchain else "",
-        needed_for=_NEEDED_FOR[candidate.purpose],
+        needed_for=_needed_for(candidate.purpose),
         hint=candidate.hint,
         taken=taken,
     )
 
 
-def _check_emulators() -> list[Check]:
+def _needed_for(purpose: Purpose) -> str:
+    if purpose is Purpose.HOST:
+        return "simulating a kernel on this machine, counting instructions in QEMU"
+    return f"building firmware for a {purpose.value} board"
+
+
+def _check_emulators(family: str) -> list[Check]:
     checks: list[Check] = []
     for emulator in EMULATORS:
-        checks.append(_check_emulator(emulator, taken=any(check.chosen for check in checks)))
+        taken = any(check.chosen for check in checks)
+        checks.append(_check_emulator(emulator, family, taken=taken))
     return checks
 
 
-def _check_emulator(emulator: Emulator, *, taken: bool) -> Check:
-    path = emulator.path()
+def _check_emulator(emulator: Emulator, family: str, *, taken: bool) -> Check:
+    path = emulator.path(family)
     return _check(
-        f"emulator {emulator.name}",
-        version=emulator.version(),
+        f"{family} emulator {emulator.name}",
+        version=emulator.version(family),
         path=str(path) if path else "",
-        needed_for="running firmware without a board",
-        hint=emulator.hint,
+        needed_for=f"running {family} firmware without a board",
+        hint=emulator.hint(family),
         taken=taken,
     )
 

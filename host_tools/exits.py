@@ -19,6 +19,7 @@ class Exit(IntEnum):
     RUN_DIFFERS = 21
     UNKNOWN_OPERATION = 22
     FAULT = 70
+    TRAP = 90
 
 
 _MEANINGS = {
@@ -45,6 +46,19 @@ _EXCEPTIONS = {
     15: "SysTick",
 }
 
+# Causes of traps (The RISC-V Instruction Set Manual, volume II, "Machine Cause Register").
+_TRAPS = {
+    0: "misaligned instruction",
+    1: "instruction fetch without access",
+    2: "illegal instruction",
+    3: "breakpoint",
+    4: "misaligned load",
+    5: "load without access",
+    6: "misaligned store",
+    7: "store without access",
+    11: "call of the environment",
+}
+
 
 def describe_exit(code: int) -> str:
     """Returns one sentence about an exit code of the firmware."""
@@ -53,6 +67,9 @@ def describe_exit(code: int) -> str:
     exception = _EXCEPTIONS.get(code - Exit.FAULT)
     if exception is not None:
         return f"the firmware stopped with a {exception} (exception {code - Exit.FAULT})"
+    trap = _TRAPS.get(code - Exit.TRAP)
+    if trap is not None:
+        return f"the firmware stopped with a trap: {trap} (cause {code - Exit.TRAP})"
     return f"the firmware ended with exit code {code}, which means nothing here"
 
 

@@ -1,6 +1,6 @@
 """Compilers: which ones are here, and which one is used.
 
-Two families for each purpose. `gcc` is the distribution's own; `zig` is clang as the Python package
+Two kinds for each purpose. `gcc` is the distribution's own; `zig` is clang as the Python package
 `ziglang` brings it, so that a machine without any system compiler can build and check firmware too.
 """
 
@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 from codegen.errors import HvError, ProgramMissing
-from codegen.targets import Target
+from codegen.targets import CORTEX_M, RISCV32, Target
 from host_tools.cache import cache_folder
 from host_tools.processes import run_program
 
@@ -22,9 +22,10 @@ VERSION_TIMEOUT_S = 60.0
 
 
 class Purpose(Enum):
-    """What is to be compiled for."""
+    """What is to be compiled for: a family of cores, or this machine."""
 
-    FIRMWARE = "firmware"
+    CORTEX_M = CORTEX_M
+    RISCV32 = RISCV32
     HOST = "host"
 
 
@@ -89,11 +90,18 @@ _ZIG_HINT = "pip install ziglang"
 CANDIDATES = (
     Candidate(
         name="gcc",
-        purpose=Purpose.FIRMWARE,
+        purpose=Purpose.CORTEX_M,
         program="arm-none-eabi-gcc",
         hint="apt install gcc-arm-none-eabi",
     ),
-    Candidate(name=ZIG, purpose=Purpose.FIRMWARE, program="", hint=_ZIG_HINT),
+    Candidate(name=ZIG, purpose=Purpose.CORTEX_M, program="", hint=_ZIG_HINT),
+    Candidate(
+        name="gcc",
+        purpose=Purpose.RISCV32,
+        program="riscv64-unknown-elf-gcc",
+        hint="apt install gcc-riscv64-unknown-elf",
+    ),
+    Candidate(name=ZIG, purpose=Purpose.RISCV32, program="", hint=_ZIG_HINT),
     Candidate(name="gcc", purpose=Purpose.HOST, program="gcc", hint="apt install gcc libc6-dev"),
     Candidate(name="clang", purpose=Purpose.HOST, program="clang", hint="apt install clang"),
     Candidate(name="cc", purpose=Purpose.HOST, program="cc", hint="install a C compiler"),
@@ -124,15 +132,16 @@ def choose(purpose: Purpose, name: str | None = None) -> Toolchain:
     if not wanted:
         names = ", ".join(candidate.name for candidate in known)
         raise HvError(
-            f"no {purpose.value} compiler is called {name!r}", hint=f"choose one of {names}"
+            f"no compiler for {purpose.value} is called {name!r}", hint=f"choose one of {names}"
         )
     for candidate in wanted:
         toolchain = find(candidate)
         if toolchain is not None:
             return toolchain
-    what = f"the {purpose.value} compiler {name}" if name else f"a {purpose.value} compiler"
+    what = f"the compiler {name}" if name else "a compiler"
     raise ProgramMissing(
-        f"{what} is not installed", hint=", or ".join(candidate.hint for candidate in wanted)
+        f"{what} for {purpose.value} is not installed",
+        hint=", or ".join(candidate.hint for candidate in wanted),
     )
 
 

@@ -11,7 +11,7 @@ from codegen.nets import QuantNet
 from codegen.targets import find_target
 from host_tools.boards import load_board
 from host_tools.build import FirmwareOrder, build_firmware
-from host_tools.emulators import EMULATORS
+from host_tools.emulators import emulators_here
 from host_tools.manifest import load_manifest
 from host_tools.run import run_trace
 from host_tools.toolchain import Purpose, choose
@@ -32,12 +32,12 @@ def traces_on_target(
     order = FirmwareOrder(
         app="trace",
         board=load_board(find_target("cortex-m4").board or ""),
-        toolchain=choose(Purpose.FIRMWARE),
+        toolchain=choose(Purpose.CORTEX_M),
         manifest=load_manifest(folder / "folder"),
         out=folder / "firmware",
     )
     firmware = build_firmware(order)
-    emulators = [emulator for emulator in EMULATORS if emulator.version() is not None]
+    emulators = emulators_here(order.board)
     assert emulators
     for emulator in emulators:
         yield emulator.name, run_trace(emulator, firmware, batch).trace.tensors

@@ -20,7 +20,7 @@ from codegen.nets import IMAGE, QuantNet
 from codegen.packing import member_offsets
 from codegen.schedule import DEFAULT_PLAN, schedule
 from codegen.targets import Target
-from host_tools.boards import load_board
+from host_tools.boards import Board, load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
 from host_tools.compare import Comparison, Difference
 from host_tools.manifest import load_manifest
@@ -108,19 +108,30 @@ def build_trace_firmware(
     return build_firmware(trace_order(folder, target, compiler, out, board))
 
 
+def board_of(target: Target, name: str | None) -> Board:
+    """The board of that name, or the target's emulated one."""
+    from codegen.errors import HvError
+
+    chosen = name or target.board
+    if chosen is None:
+        raise HvError(f"no emulated board has a {target.name}", hint="give one with --board")
+    return load_board(chosen)
+
+
+def purpose_of(board: Board) -> Purpose:
+    """What a compiler for that board compiles for."""
+    return Purpose(board.core.family)
+
+
 def trace_order(
     folder: Path, target: Target, compiler: str | None, out: Path, board: str | None = None
 ) -> FirmwareOrder:
     """What `build_trace_firmware` builds."""
-    from codegen.errors import HvError
-
-    name = board or target.board
-    if name is None:
-        raise HvError(f"no emulated board has a {target.name}", hint="give one with --board")
+    chosen = board_of(target, board)
     return FirmwareOrder(
         app=TRACE_APP,
-        board=load_board(name),
-        toolchain=choose(Purpose.FIRMWARE, compiler),
+        board=chosen,
+        toolchain=choose(purpose_of(chosen), compiler),
         manifest=load_manifest(folder),
         out=out,
     )

@@ -20,7 +20,7 @@ from codegen.targets import Target
 from host_tools.boards import Board
 from host_tools.build import Firmware, build_firmware
 from host_tools.compare import Comparison, compare
-from host_tools.emulators import EMULATORS, choose_emulator
+from host_tools.emulators import choose_emulator, emulators_here
 from host_tools.emulators.base import Emulator
 from host_tools.run import TraceRun, run_trace
 from host_tools.simulator import Simulator
@@ -195,12 +195,14 @@ def _target_runs(
     folder: Path, images: np.ndarray, plan: Plan, scratch: Path, report: Callable[[str], None]
 ) -> Iterator[TargetRun]:
     count = plan.count
-    for toolchain in _toolchains(Purpose.FIRMWARE, plan):
+    board = pipeline.board_of(plan.target, plan.board)
+    for toolchain in _toolchains(pipeline.purpose_of(board), plan):
         out = scratch / f"firmware-{toolchain.name}"
-        report(f"building firmware for {plan.board or plan.target.board} with {toolchain.name} ...")
-        order = pipeline.trace_order(folder, plan.target, toolchain.name, out, plan.board)
-        firmware = build_firmware(order)
-        for emulator in _emulators(order.board, plan):
+        report(f"building firmware for {board.name} with {toolchain.name} ...")
+        firmware = build_firmware(
+            pipeline.trace_order(folder, plan.target, toolchain.name, out, plan.board)
+        )
+        for emulator in _emulators(board, plan):
             report(f"running it in {emulator.name} ...")
             ran = run_trace(emulator, firmware, images, count=count)
             yield TargetRun(firmware=firmware, emulator=emulator.name, run=ran)
@@ -218,9 +220,4 @@ def _toolchains(purpose: Purpose, plan: Plan) -> tuple[Toolchain, ...]:
 def _emulators(board: Board, plan: Plan) -> tuple[Emulator, ...]:
     if plan.emulator is not None or not plan.thorough:
         return (choose_emulator(board, plan.emulator),)
-    found = tuple(
-        emulator
-        for emulator in EMULATORS
-        if emulator.name in board.emulators and emulator.version() is not None
-    )
-    return found or (choose_emulator(board),)
+    return emulators_here(board) or (choose_emulator(board),)

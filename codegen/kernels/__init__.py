@@ -11,11 +11,17 @@ from codegen.kernels.mve_depthwise import MveDepthwise
 from codegen.kernels.mve_global_pool import MveGlobalPool
 from codegen.kernels.mve_pointwise import MvePointwise
 from codegen.kernels.mve_sum import MveSum
+from codegen.kernels.packed import Packed
+from codegen.kernels.planes import Planes
 from codegen.kernels.portable import Portable
+from codegen.kernels.scalar_sum import ScalarSum
 from codegen.kernels.winograd import Winograd
 
 KERNELS: tuple[type[Kernel], ...] = (
     Portable,
+    Packed,
+    Planes,
+    ScalarSum,
     ConvTile,
     DepthwiseRows,
     Winograd,

@@ -15,7 +15,7 @@ from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
 from codegen.targets import Target
 
 PlanName = Literal["speed", "balanced", "small"]
-ScratchView = Literal["int8", "int16", "int32"]
+ScratchView = Literal["int8", "int16", "int32", "uint32"]
 
 
 class Kernel(ABC):

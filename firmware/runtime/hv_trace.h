@@ -2,7 +2,7 @@
  *
  *   header | for each image, for each layer: record, tensor bytes | trailer
  *
- * All numbers are little-endian, as Cortex-M and every supported host store them. */
+ * All numbers are little-endian, as every core and host here stores them. */
 #ifndef HV_TRACE_H
 #define HV_TRACE_H
 

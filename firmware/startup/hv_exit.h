@@ -11,7 +11,8 @@ typedef enum {
     HV_EXIT_KERNEL_REFUSED = 20, /* the kernel answered anything but HV_OK */
     HV_EXIT_RUN_DIFFERS = 21, /* a whole run and the layers one by one gave different results */
     HV_EXIT_UNKNOWN_OPERATION = 22, /* the input file asks for an operation nobody knows */
-    HV_EXIT_FAULT = 70 /* plus the exception's number: 73 is a HardFault */
+    HV_EXIT_FAULT = 70, /* Cortex-M: plus the exception's number, 73 is a HardFault */
+    HV_EXIT_TRAP = 90 /* RISC-V: plus the trap's cause, 97 is a store without access */
 } hv_exit_t;
 
 #endif

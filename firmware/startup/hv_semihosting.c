@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "hv_core.h"
+
 /* Operation numbers and modes as Arm's semihosting specification names them. */
 #define SYS_OPEN 0x01u
 #define SYS_CLOSE 0x02u
@@ -14,18 +16,6 @@
 #define MODE_WRITE_BINARY 5u /* fopen's "wb" */
 #define ADP_STOPPED_APPLICATION_EXIT 0x20026u
 
-/* The debugger sees the breakpoint, reads r0 and r1, and puts its answer into r0. */
-static int32_t call_host(uint32_t operation, const uint32_t arguments[])
-{
-    register uint32_t r0 __asm__("r0") = operation;
-    register const uint32_t *r1 __asm__("r1") = arguments;
-    __asm__ volatile("bkpt 0xAB"
-                     : "+r"(r0)
-                     : "r"(r1)
-                     : "memory");
-    return (int32_t)r0;
-}
-
 static uint32_t address_of(const void *pointer)
 {
     return (uint32_t)(uintptr_t)pointer;
@@ -34,7 +24,7 @@ static uint32_t address_of(const void *pointer)
 static hv_file_t open_file(const char *path, uint32_t mode)
 {
     const uint32_t arguments[3] = {address_of(path), mode, (uint32_t)strlen(path)};
-    return call_host(SYS_OPEN, arguments);
+    return hv_core_call_host(SYS_OPEN, arguments);
 }
 
 hv_file_t hv_file_open_to_read(const char *path)
@@ -50,32 +40,32 @@ hv_file_t hv_file_open_to_write(const char *path)
 int32_t hv_file_length_bytes(hv_file_t file)
 {
     const uint32_t arguments[1] = {(uint32_t)file};
-    return call_host(SYS_FLEN, arguments);
+    return hv_core_call_host(SYS_FLEN, arguments);
 }
 
 /* SYS_READ and SYS_WRITE answer how many bytes were left over. */
 bool hv_file_read(hv_file_t file, void *bytes, uint32_t size_bytes)
 {
     const uint32_t arguments[3] = {(uint32_t)file, address_of(bytes), size_bytes};
-    return call_host(SYS_READ, arguments) == 0;
+    return hv_core_call_host(SYS_READ, arguments) == 0;
 }
 
 bool hv_file_write(hv_file_t file, const void *bytes, uint32_t size_bytes)
 {
     const uint32_t arguments[3] = {(uint32_t)file, address_of(bytes), size_bytes};
-    return call_host(SYS_WRITE, arguments) == 0;
+    return hv_core_call_host(SYS_WRITE, arguments) == 0;
 }
 
 void hv_file_close(hv_file_t file)
 {
     const uint32_t arguments[1] = {(uint32_t)file};
-    (void)call_host(SYS_CLOSE, arguments);
+    (void)hv_core_call_host(SYS_CLOSE, arguments);
 }
 
 _Noreturn void hv_exit(uint32_t exit_code)
 {
     const uint32_t arguments[2] = {ADP_STOPPED_APPLICATION_EXIT, exit_code};
-    (void)call_host(SYS_EXIT_EXTENDED, arguments);
+    (void)hv_core_call_host(SYS_EXIT_EXTENDED, arguments);
     for (;;) {
         /* a debugger that ignores the exit leaves us here */
     }

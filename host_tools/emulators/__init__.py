@@ -34,6 +34,13 @@ def choose_profiler(board: Board) -> Emulator:
     return choose_emulator(board, next(e.name for e in EMULATORS if e.profiles))
 
 
+def emulators_here(board: Board) -> tuple[Emulator, ...]:
+    """Returns the emulators that run the board and are installed, the preferred one first."""
+    family = board.core.family
+    able = (emulator for emulator in EMULATORS if emulator.name in board.emulators)
+    return tuple(emulator for emulator in able if emulator.version(family) is not None)
+
+
 def choose_emulator(board: Board, name: str | None = None) -> Emulator:
     """Returns the emulator called `name`, or the preferred one of those here that run the board.
 
@@ -45,10 +52,11 @@ def choose_emulator(board: Board, name: str | None = None) -> Emulator:
     able = tuple(emulator for emulator in wanted if emulator.name in board.emulators)
     if not able:
         machine_of(wanted[0], board)
-    for emulator in able:
-        if emulator.version() is not None:
+    for emulator in emulators_here(board):
+        if emulator in able:
             return emulator
+    family = board.core.family
     raise ProgramMissing(
         f"no emulator for {board.name} is installed",
-        hint=", or ".join(emulator.hint for emulator in able),
+        hint=", or ".join(emulator.hint(family) for emulator in able),
     )

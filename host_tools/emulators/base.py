@@ -147,6 +147,7 @@ class Emulator(Protocol):
     """A program or library that runs firmware for a board.
 
     Which boards it runs is data: those with a line of its name under [emulators] in board.toml.
+    A family of cores is named as in `codegen.targets`.
     """
 
     @property
@@ -161,15 +162,14 @@ class Emulator(Protocol):
     def profiles(self) -> bool:
         """Whether it can count each block of code."""
 
-    @property
-    def hint(self) -> str:
-        """How to install it."""
+    def hint(self, family: str) -> str:
+        """How to install it for a family of cores."""
 
-    def version(self) -> str | None:
-        """What it says about itself, or None when it is not installed."""
+    def version(self, family: str) -> str | None:
+        """What it says about itself, or None when it is not installed for a family of cores."""
 
-    def path(self) -> Path | None:
-        """Where it is, or None when it is not installed."""
+    def path(self, family: str) -> Path | None:
+        """Where it is, or None when it is not installed for a family of cores."""
 
     def run(self, job: Job) -> Outcome:
         """Runs a firmware to its exit.
@@ -195,6 +195,11 @@ def machine_of(emulator: Emulator, board: Board) -> str:
             hint=f"it is run by {runs}",
         )
     return machine
+
+
+def family_of(firmware: Firmware) -> str:
+    """Returns the family of cores that a firmware was built for."""
+    return firmware.order.board.core.family
 
 
 def counted_layers(firmware: Firmware) -> tuple[ManifestLayer, ...]:

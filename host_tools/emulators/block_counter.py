@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from host_tools.emulators.base import Counts, LayerCount
+from host_tools.emulators.instruction_sets import CodeReader
 from host_tools.manifest import ManifestLayer
 
 
@@ -28,11 +28,17 @@ class _Active:
 
 
 class BlockCounter:
-    """Follows calls from each BL or BLX to the instruction after it."""
+    """Follows calls to the instruction after each."""
 
-    def __init__(self, functions: tuple[int, ...], read_code: Callable[[int, int], bytes]) -> None:
+    def __init__(
+        self,
+        functions: tuple[int, ...],
+        read_code: Callable[[int, int], bytes],
+        reader: CodeReader,
+    ) -> None:
         """Args: functions, where those of the layers begin; read_code(address, size_bytes)."""
         self._read_code = read_code
+        self._reader = reader
         self._layer_at = {address: index for index, address in enumerate(functions)}
         self._tallies = tuple(_Tally() for _ in functions)
         self._blocks: dict[tuple[int, int], tuple[int, bool]] = {}
@@ -45,7 +51,7 @@ class BlockCounter:
         block = self._blocks.get((address, size))
         if block is None:
             code = self._read_code(address, size)
-            block = count_thumb_instructions(code), ends_with_call(code)
+            block = self._reader.count(code), self._reader.ends_with_call(code)
             self._blocks[address, size] = block
         count, is_call = block
         self._arrive(address)
@@ -89,38 +95,3 @@ class BlockCounter:
         tally.most = max(tally.most, count)
         tally.calls += 1
         tally.instructions += count
-
-
-def count_thumb_instructions(code: bytes) -> int:
-    """Returns how many instructions Thumb code holds."""
-    return len(_thumb_instructions(code))
-
-
-def ends_with_call(code: bytes) -> bool:
-    """Whether the last instruction of Thumb code is a BL, or a BLX with a register.
-
-    Source: Armv7-M Architecture Reference Manual, A7.7.18 and A7.7.19.
-    """
-    last = _thumb_instructions(code)[-1:]
-    if not last:
-        return False
-    (first, *rest) = struct.unpack(f"<{len(last[0]) // 2}H", last[0])
-    if not rest:
-        return bool(first & 0xFF87 == 0x4780)
-    return bool(first & 0xF800 == 0xF000 and rest[0] & 0xD000 == 0xD000)
-
-
-def _thumb_instructions(code: bytes) -> list[bytes]:
-    """Cuts Thumb code into instructions.
-
-    Source: Armv7-M Architecture Reference Manual, A5.1: a halfword whose top five bits are 0b11101,
-    0b11110 or 0b11111 begins an instruction of 32 bits.
-    """
-    found = []
-    position = 0
-    while position < len(code):
-        (halfword,) = struct.unpack_from("<H", code, position)
-        size = 4 if halfword >> 11 >= 0b11101 else 2
-        found.append(code[position : position + size])
-        position += size
-    return found

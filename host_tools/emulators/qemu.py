@@ -5,7 +5,7 @@
         -plugin hv_count.so,out=report.json,layer=0x...,layer=0x...
 
 The firmware opens its files relative to a folder made for the run. Install it with
-`apt install qemu-system-arm`.
+`apt install qemu-system-arm`, for other families the package that `hvcodegen doctor` names.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from codegen.errors import HvError, ProgramMissing
+from codegen.targets import CORTEX_M, RISCV32
+from host_tools.boards import Board
 from host_tools.build import STANDARD, WARNINGS
 from host_tools.cache import cache_folder, content_hash
 from host_tools.emulators.base import (
@@ -31,6 +33,7 @@ from host_tools.emulators.base import (
     Outcome,
     Stores,
     counted_layers,
+    family_of,
     layer_addresses,
     machine_of,
     run_address,
@@ -40,7 +43,6 @@ from host_tools.processes import run_program
 from host_tools.sizes import function_addresses, section_range
 from host_tools.toolchain import Purpose, Toolchain, choose
 
-PROGRAM = "qemu-system-arm"
 VERSION_TIMEOUT_S = 30.0
 COMPILE_TIMEOUT_S = 120.0
 
@@ -51,52 +53,76 @@ _REPORT = "hv_count_report.json"
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Program:
+    """QEMU's program for a family of cores, and the Debian package that brings it."""
+
+    name: str
+    package: str
+
+
+_PROGRAMS: Mapping[str, _Program] = {
+    CORTEX_M: _Program(name="qemu-system-arm", package="qemu-system-arm"),
+    RISCV32: _Program(name="qemu-system-riscv32", package="qemu-system-misc"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Qemu:
     """The preferred emulator: it emulates whole boards and can watch every store."""
 
     name: str = "qemu"
     watches_stores: bool = True
     profiles: bool = True
-    hint: str = "apt install qemu-system-arm"
 
-    def version(self) -> str | None:
+    def hint(self, family: str) -> str:
+        """Returns how to install the program for a family."""
+        return f"apt install {_PROGRAMS[family].package}"
+
+    def version(self, family: str) -> str | None:
         """Returns QEMU's own version, such as "7.2.22", or None."""
-        if self.path() is None:
+        path = self.path(family)
+        if path is None:
             return None
-        answer = run_program((PROGRAM, "--version"), timeout_s=VERSION_TIMEOUT_S, hint=self.hint)
+        argv = (str(path), "--version")
+        answer = run_program(argv, timeout_s=VERSION_TIMEOUT_S, hint=self.hint(family))
         found = re.search(r"version (\S+)", answer.output)
         return found[1] if found else None
 
-    def path(self) -> Path | None:
+    def path(self, family: str) -> Path | None:
         """Returns the executable, or None."""
-        found = shutil.which(PROGRAM)
+        found = shutil.which(_PROGRAMS[family].name)
         return Path(found) if found else None
 
     def argv(self, job: Job, plugin: Path | None = None) -> tuple[str, ...]:
         """Returns the call that `run` makes, and runs nothing."""
-        machine = machine_of(self, job.firmware.order.board)
+        board = job.firmware.order.board
+        machine = machine_of(self, board)
+        family = family_of(job.firmware)
         return (
-            PROGRAM,
+            _PROGRAMS[family].name,
             *("-machine", machine),
             *("-display", "none"),
             *("-monitor", "none"),
             *("-serial", "none"),
             *("-semihosting-config", "enable=on,target=native"),
             *("-kernel", str(job.firmware.elf.resolve())),
+            *(_reset_options(board) if family == RISCV32 else ()),
             *(("-plugin", _plugin_option(job, plugin)) if plugin else ()),
         )
 
     def run(self, job: Job) -> Outcome:
         """Runs a firmware in QEMU; see `Emulator.run`."""
-        if self.path() is None:
-            raise ProgramMissing(f"{PROGRAM} is not installed", hint=self.hint)
+        family = family_of(job.firmware)
+        hint = self.hint(family)
+        if self.path(family) is None:
+            raise ProgramMissing(f"{_PROGRAMS[family].name} is not installed", hint=hint)
         needs_plugin = job.count or job.watch_stores or job.profile
         argv = self.argv(job, build_plugin(choose(Purpose.HOST)) if needs_plugin else None)
         with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
             folder = Path(scratch)
             for name, data in job.inputs.items():
                 (folder / name).write_bytes(data)
-            finished = run_program(argv, timeout_s=job.timeout_s, folder=folder, hint=self.hint)
+            finished = run_program(argv, timeout_s=job.timeout_s, folder=folder, hint=hint)
             if finished.exit_code < 0 or finished.output.strip():
                 raise _stopped(finished.exit_code, finished.output, job)
             written = {
@@ -151,6 +177,11 @@ def build_plugin(toolchain: Toolchain) -> Path:
 
 def _plugin_files() -> list[Path]:
     return sorted(PLUGIN_FOLDER.iterdir())
+
+
+def _reset_options(board: Board) -> tuple[str, ...]:
+    """The core begins in our flash, not in the program that QEMU keeps in a ROM."""
+    return ("-bios", "none", "-device", f"loader,addr={board.flash.origin:#x},cpu-num=0")
 
 
 def _plugin_option(job: Job, plugin: Path) -> str:

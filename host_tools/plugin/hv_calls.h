@@ -1,6 +1,6 @@
 /* hv_calls.h: whose instructions are running: which layer's, and whether inside a whole inference.
  *
- * Calls are followed from their BL or BLX to the instruction after it, so whatever a layer calls counts as its
+ * Calls are followed to the instruction after them, so whatever a layer calls counts as its
  * own, a layer may be called in pieces, and a layer that another one calls has its own count. A function that
  * is jumped to instead of called returns to its caller's caller, and is known by that. */
 #ifndef HV_CALLS_H

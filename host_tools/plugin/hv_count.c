@@ -50,6 +50,8 @@ static struct {
     int allowed_count;
 } asked;
 
+static bool is_riscv; /* else Thumb */
+
 /* What was seen so far. */
 static uint64_t total_instructions;
 static bool main_reached;
@@ -122,21 +124,35 @@ static uint32_t halfword(const struct qemu_plugin_insn *insn, size_t index)
     return bytes[2u * index] | ((uint32_t)bytes[(2u * index) + 1u] << 8);
 }
 
-/* By its first halfword (Armv7-M Architecture Reference Manual, A5.1): QEMU 7.2 says 4 bytes, too, of a 16-bit
- * instruction at the end of a page when the next one would cross it. */
+/* By its first halfword (Armv7-M Architecture Reference Manual, A5.1; The RISC-V Instruction Set Manual, volume
+ * I, 1.5): QEMU 7.2 says 4 bytes, too, of a 16-bit instruction at the end of a page when the next one would
+ * cross it. */
 static uint64_t size_of(const struct qemu_plugin_insn *insn)
 {
-    return ((halfword(insn, 0u) >> 11) >= 0x1Du) ? 4u : 2u;
+    const uint32_t first = halfword(insn, 0u);
+    const bool is_long = is_riscv ? ((first & 3u) == 3u) : ((first >> 11) >= 0x1Du);
+    return is_long ? 4u : 2u;
 }
 
-/* BL, or BLX with a register (the same manual, A7.7.18 and A7.7.19). */
-static bool is_call(const struct qemu_plugin_insn *insn)
+/* BL, or BLX with a register (Armv7-M Architecture Reference Manual, A7.7.18 and A7.7.19). */
+static bool is_thumb_call(const struct qemu_plugin_insn *insn)
 {
     const uint32_t first = halfword(insn, 0u);
     if (size_of(insn) == 2u) {
         return (first & 0xFF87u) == 0x4780u;
     }
     return ((first & 0xF800u) == 0xF000u) && ((halfword(insn, 1u) & 0xD000u) == 0xD000u);
+}
+
+/* JAL or JALR that keeps the return address in ra, or C.JAL, C.JALR (The RISC-V Instruction Set Manual, volume
+ * I, 2.5.1 and 16.4). C.EBREAK is C.JALR without a register. */
+static bool is_riscv_call(const struct qemu_plugin_insn *insn)
+{
+    const uint32_t first = halfword(insn, 0u);
+    if (size_of(insn) == 2u) {
+        return ((first & 0xE003u) == 0x2001u) || (((first & 0xF07Fu) == 0x9002u) && ((first & 0x0F80u) != 0u));
+    }
+    return ((first & 0x0F80u) == 0x0080u) && (((first & 0x7Fu) == 0x6Fu) || ((first & 0x7Fu) == 0x67u));
 }
 
 static void on_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -157,7 +173,7 @@ static void on_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     for (size_t i = 0u; i < count; i++) {
         struct qemu_plugin_insn *const insn = qemu_plugin_tb_get_insn(tb, i);
         block->end += size_of(insn);
-        block->ends_with_call = is_call(insn);
+        block->ends_with_call = is_riscv ? is_riscv_call(insn) : is_thumb_call(insn);
         if (asked.watches_memory) {
             void *const address = (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn);
             qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, address);
@@ -260,7 +276,7 @@ static bool parse_argument(const char *argument)
 
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
 {
-    (void)info;
+    is_riscv = strcmp(info->target_name, "riscv32") == 0;
     for (int i = 0; i < argc; i++) {
         if (!parse_argument(argv[i])) {
             (void)fprintf(stderr, "hv_count: cannot use argument %s\n", argv[i]);

@@ -13,7 +13,11 @@ typedef uint64_t qemu_plugin_id_t;
 typedef uint32_t qemu_plugin_meminfo_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
-struct qemu_info;
+
+/* The beginning of it. */
+struct qemu_info {
+    const char *target_name; /* "arm", "riscv32" */
+};
 
 enum { QEMU_PLUGIN_CB_NO_REGS = 0,
        QEMU_PLUGIN_MEM_RW = 3 };

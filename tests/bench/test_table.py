@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from codegen.cli.profiling import measure
 from codegen.errors import HvError
 from codegen.schedule import PLANS
-from codegen.targets import find_target
+from codegen.targets import CORTEX_M, find_target
 from host_tools.emulators import find_emulator
 from tests.bench.networks import NETWORKS, net_m, net_p
 from tests.bench.table import BEGIN, END, HEADINGS, default_verifier, from_file, main, with_table
@@ -43,7 +43,7 @@ def test_the_default_verifier_is_the_shipped_one() -> None:
 
 
 def test_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if find_emulator("qemu").version() is None:
+    if find_emulator("qemu").version(CORTEX_M) is None:
         pytest.skip("qemu is not installed")
     file = tmp_path / "p.onnx"
     file.write_bytes(net_p().SerializeToString())
@@ -80,7 +80,7 @@ BUDGETS = {
 @pytest.mark.parametrize("name, plan", BUDGETS)
 def test_what_was_reached_is_not_lost(name: str, plan: str, tmp_path: Path) -> None:
     """Counts are exact and the same each time, so budgets can be held."""
-    if find_emulator("qemu").version() is None:
+    if find_emulator("qemu").version(CORTEX_M) is None:
         pytest.skip("qemu is not installed")
     file = tmp_path / f"{name}.onnx"
     file.write_bytes(NETWORKS[name]().SerializeToString())

@@ -124,7 +124,7 @@ def test_targets_and_doctor(run: Run) -> None:
     assert "cortex-m4" in names
     report = run("doctor", "--json")
     assert report.code == (0 if report.json["able"] else 4)
-    assert {"firmware compiler gcc", "firmware compiler zig", "emulator unicorn"} <= {
+    assert {"cortex-m compiler gcc", "cortex-m compiler zig", "cortex-m emulator unicorn"} <= {
         check["name"] for check in report.json["checks"]
     }
 

@@ -156,7 +156,9 @@ def test_verify_with_the_witness(run: Run, two: Words) -> None:
     assert report["calibration"]["chosen"]
 
 
-@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m3", "cortex-m7", "cortex-m33"])
+@pytest.mark.parametrize(
+    "target", ["cortex-m0", "cortex-m0+", "cortex-m3", "cortex-m7", "cortex-m33", "rv32imc"]
+)
 def test_other_targets(run: Run, vector: Words, target: str) -> None:
     answer = run("verify", *vector, "--target", target, "--compiler", "zig", "--json")
     assert good(answer).json["bit_exact"] is True

@@ -9,6 +9,7 @@ import pytest
 from codegen.cli.profiling import HEADINGS
 from codegen.errors import ProgramMissing
 from codegen.store import User
+from codegen.targets import CORTEX_M
 from host_tools.emulators import find_emulator
 from host_tools.toolchain import Purpose, choose
 from tests.cli.conftest import Answer, Run, Words
@@ -20,10 +21,10 @@ COSTS = {"macs", "instructions", "cycles", "cycles_at_worst", "cycles_per_mac"}
 @pytest.fixture(autouse=True)
 def _needs() -> None:
     try:
-        choose(Purpose.FIRMWARE, "gcc")
+        choose(Purpose.CORTEX_M, "gcc")
     except ProgramMissing as error:
         pytest.skip(str(error))
-    if find_emulator("qemu").version() is None:
+    if find_emulator("qemu").version(CORTEX_M) is None:
         pytest.skip("qemu is not installed")
 
 
@@ -138,7 +139,7 @@ def test_a_core_without_timings(run: Run) -> None:
 
 
 def test_a_compiler_without_call_graph(run: Run) -> None:
-    choose(Purpose.FIRMWARE, "zig")
+    choose(Purpose.CORTEX_M, "zig")
     file = saved(picture_model(), "eye.onnx")
     words = ("profile", "--onnx", file, "--compiler", "zig")
     data = run(*words, "--json").json

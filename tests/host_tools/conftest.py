@@ -32,7 +32,7 @@ def build(toy: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Build:
             order = FirmwareOrder(
                 app=app,
                 board=load_board(board),
-                toolchain=firmware_compiler(compiler),
+                toolchain=firmware_compiler(compiler, board),
                 manifest=toy if app == "trace" else None,
                 out=tmp_path_factory.mktemp("-".join(key)),
             )

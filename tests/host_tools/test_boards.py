@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from codegen.errors import HvError
-from codegen.targets import TARGETS, find_target
+from codegen.resources import resource
+from codegen.targets import FAMILIES, TARGETS, find_target
 from host_tools.boards import board_names, linker_script, load_board, parse_board
 
 TEXT = """
@@ -34,6 +35,18 @@ def test_every_target_with_a_board_finds_itself_there() -> None:
     for target in TARGETS:
         if target.board is not None:
             assert load_board(target.board).target == target.name
+
+
+def test_every_family_has_a_board_and_a_start_up() -> None:
+    startup = resource("firmware") / "startup"
+    for family in FAMILIES:
+        assert {"hv_core.c", "hv_core.h"} <= {path.name for path in (startup / family).iterdir()}
+        assert any(target.board for target in TARGETS if target.family == family)
+    assert {target.family for target in TARGETS if target.board} == set(FAMILIES)
+
+
+def test_a_target_is_found_by_its_other_name() -> None:
+    assert find_target("cortex-m0+") == find_target("cortex-m0plus")
 
 
 def test_memories_and_budgets_reach_the_linker() -> None:

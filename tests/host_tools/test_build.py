@@ -19,13 +19,13 @@ from host_tools.toolchain import Purpose, Toolchain, choose
 
 GCC = Toolchain(
     name="gcc",
-    purpose=Purpose.FIRMWARE,
+    purpose=Purpose.CORTEX_M,
     argv=("arm-none-eabi-gcc",),
     version="test",
     path=Path("arm-none-eabi-gcc"),
 )
 ZIG = Toolchain(
-    name="zig", purpose=Purpose.FIRMWARE, argv=("zig", "cc"), version="test", path=Path("zig")
+    name="zig", purpose=Purpose.CORTEX_M, argv=("zig", "cc"), version="test", path=Path("zig")
 )
 WARNINGS = [
     "-Wall",
@@ -71,6 +71,8 @@ def _flags(toolchain_flags: list[str], manifest: Manifest) -> list[str]:
         "-I",
         f"{firmware}/startup",
         "-I",
+        f"{firmware}/startup/cortex-m",
+        "-I",
         f"{firmware}/runtime",
     ]
 
@@ -81,9 +83,9 @@ def test_the_exact_calls_of_gcc(toy: Manifest) -> None:
     flags = _flags(
         ["-fcallgraph-info=su,da", "-fno-ipa-icf", "-fno-tree-loop-distribute-patterns"], toy
     )
-    sources = ["hv_memory", "hv_semihosting", "hv_startup", "main", "hv_toy", "hv_crc"]
+    sources = ["hv_core", "hv_memory", "hv_reset", "hv_semihosting", "main", "hv_toy", "hv_crc"]
     assert [Path(argv[-3]).stem for argv in plan.compile_argvs] == sources
-    kernel = plan.compile_argvs[4]
+    kernel = plan.compile_argvs[5]
     source = f"{toy.folder}/hv_toy.c"
     assert list(kernel) == [
         "arm-none-eabi-gcc", *core, *flags, "-c", source, "-o", "/out/hv_toy.o"
@@ -93,8 +95,8 @@ def test_the_exact_calls_of_gcc(toy: Manifest) -> None:
         *core,
         "-nostdlib",
         "-Wl,--gc-sections",
-        "-Wl,--entry=hv_reset",
         "-Wl,--build-id=none",
+        "-Wl,--entry=hv_reset",
         "-T",
         "/out/link.ld",
         *(f"/out/{name}.o" for name in sources),
@@ -106,11 +108,20 @@ def test_the_exact_calls_of_gcc(toy: Manifest) -> None:
     assert [str(path) for path in plan.callgraphs] == [f"/out/{name}.ci" for name in sources]
 
 
+def test_each_family_begins_in_its_own_start_up(toy: Manifest) -> None:
+    plan = plan_firmware(_order(GCC, toy, "qemu-virt32", Path("/out")))
+    assert "-march=rv32imc" in plan.link_argv
+    assert "-Wl,--entry=hv_entry" in plan.link_argv
+    text = " ".join(part for argv in plan.compile_argvs for part in argv)
+    assert "startup/riscv32/hv_core.c" in text
+    assert "cortex-m" not in text
+
+
 def test_the_exact_calls_of_zig(toy: Manifest) -> None:
     plan = plan_firmware(_order(ZIG, toy, "mps2-an386", Path("/out")))
     core = ["-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4"]
     source = f"{toy.folder}/hv_toy.c"
-    assert list(plan.compile_argvs[4]) == [
+    assert list(plan.compile_argvs[5]) == [
         "zig", "cc", *core, *_flags(["-fhosted"], toy), "-c", source, "-o", "/out/hv_toy.o"
     ]  # fmt: skip
     assert list(plan.link_argv[:6]) == ["zig", "cc", *core, "-Wl,--gc-sections"]

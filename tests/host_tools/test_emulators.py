@@ -12,7 +12,7 @@ from host_tools.boards import board_names, load_board
 from host_tools.compare import compare
 from host_tools.emulators import EMULATORS, choose_emulator, find_emulator
 from host_tools.emulators.base import Emulator, Job
-from host_tools.emulators.block_counter import count_thumb_instructions, ends_with_call
+from host_tools.emulators.instruction_sets import RISCV_CODE, THUMB_CODE, CodeReader
 from host_tools.emulators.qemu import Qemu, plan_plugin
 from host_tools.run import run_trace
 from host_tools.toolchain import Purpose, choose
@@ -38,7 +38,7 @@ def test_every_emulator_gives_the_reference_on_every_board(
     build: Build, board: str, compiler: str
 ) -> None:
     for name in load_board(board).emulators:
-        run = run_trace(installed_emulator(name), build(board, compiler), toy_images(4))
+        run = run_trace(installed_emulator(name, board), build(board, compiler), toy_images(4))
         assert compare(reference(toy_images(4)), run.trace.tensors).bit_exact
 
 
@@ -48,7 +48,7 @@ def test_both_emulators_write_the_same_bytes_and_count_alike(
     build: Build, board: str, compiler: str
 ) -> None:
     job = _job(build, board, compiler, count=True)
-    first, second = (installed_emulator(name).run(job) for name in BOTH)
+    first, second = (installed_emulator(name, board).run(job) for name in BOTH)
     assert first.files == second.files
     assert first.counts == second.counts
     assert first.counts is not None
@@ -65,9 +65,10 @@ def test_both_compilers_write_the_same_tensors(build: Build) -> None:
     assert compare(runs[0].trace.tensors, runs[1].trace.tensors).bit_exact
 
 
-def test_paint_stores_and_proof_agree_on_the_stack(build: Build) -> None:
-    firmware = build("mps2-an386", "gcc")
-    run = run_trace(installed_emulator("qemu"), firmware, toy_images(2), watch_stores=True)
+@pytest.mark.parametrize("board", ["mps2-an386", "qemu-virt32"])
+def test_paint_stores_and_proof_agree_on_the_stack(build: Build, board: str) -> None:
+    firmware = build(board, "gcc")
+    run = run_trace(installed_emulator("qemu", board), firmware, toy_images(2), watch_stores=True)
     assert run.outcome.stores is not None
     assert firmware.stack is not None
     assert run.trace.stack_used_bytes == run.outcome.stores.stack_used_bytes
@@ -118,17 +119,26 @@ def test_a_refusal_of_the_kernel_is_told(
 
 
 @pytest.mark.parametrize("name", BOTH)
-@pytest.mark.parametrize("board", ["mps2-an386", "microbit"])
-def test_a_fault_is_told(name: str, board: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    wild = "    *(volatile uint32_t *)0x30000000u = 1u;\n"
+@pytest.mark.parametrize(
+    ("board", "nowhere"),
+    [("mps2-an386", "0x30000000u"), ("microbit", "0x30000000u"), ("qemu-virt32", "0xF0000000u")],
+)
+def test_a_fault_is_told(
+    name: str, board: str, nowhere: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wild = f"    *(volatile uint32_t *){nowhere} = 1u;\n"
     kernel = planted(LOOP_START, wild + LOOP_START)
     firmware = build_faulty(kernel, tmp_path_factory.mktemp("wild"), board=board)
-    with pytest.raises(HvError, match=r"HardFault|the firmware faulted"):
-        run_trace(installed_emulator(name), firmware, toy_images(1))
+    with pytest.raises(HvError, match=r"HardFault|store without access|the firmware faulted"):
+        run_trace(installed_emulator(name, board), firmware, toy_images(1))
 
 
+# boards where nothing can be written below the stack
+@pytest.mark.parametrize("board", ["microbit", "qemu-virt32"])
 @pytest.mark.parametrize("name", BOTH)
-def test_a_stack_overflow_is_told(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_stack_overflow_is_told(
+    name: str, board: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     large = """    volatile uint8_t large[8192];
     for (uint32_t n = 0u; n < 8192u; n++) {
         large[n] = image[0];
@@ -136,12 +146,12 @@ def test_a_stack_overflow_is_told(name: str, tmp_path_factory: pytest.TempPathFa
     (void)large[0];
 """
     kernel = planted(LOOP_START, large + LOOP_START)
-    # zig, because gcc's bound refuses it before it runs; the microbit has nothing below its stack
+    # zig, because gcc's bound refuses it before it runs
     firmware = build_faulty(
-        kernel, tmp_path_factory.mktemp("overflow"), board="microbit", compiler="zig"
+        kernel, tmp_path_factory.mktemp("overflow"), board=board, compiler="zig"
     )
     with pytest.raises(HvError) as caught:
-        run_trace(installed_emulator(name), firmware, toy_images(1))
+        run_trace(installed_emulator(name, board), firmware, toy_images(1))
     assert "stack overflow" in caught.value.hint
 
 
@@ -209,6 +219,15 @@ def test_the_exact_call_of_qemu(build: Build) -> None:
     )
 
 
+def test_the_exact_call_of_qemu_for_riscv(build: Build) -> None:
+    """Without -bios none QEMU starts a firmware of its own first."""
+    firmware = build("qemu-virt32")
+    argv = Qemu().argv(Job(firmware=firmware, inputs={}, outputs=()))
+    assert argv[:3] == ("qemu-system-riscv32", "-machine", "virt")
+    reset = ("-bios", "none", "-device", "loader,addr=0x80000000,cpu-num=0")
+    assert argv[-6:] == ("-kernel", str(firmware.elf), *reset)
+
+
 def test_the_plugin_is_told_the_layers_and_the_memories(build: Build, tmp_path) -> None:  # noqa: ANN001
     job = Job(firmware=build("mps2-an386"), inputs={}, outputs=(), count=True, watch_stores=True)
     *_, flag, option = Qemu().argv(job, tmp_path / "a,b.so")
@@ -249,26 +268,42 @@ def test_unicorn_says_that_it_does_not_watch_stores(build: Build) -> None:
 
 def test_thumb_instructions_are_counted_by_their_length() -> None:
     # push {r4, lr}; mov.w r2, #0xe000e000; bkpt 0xab
-    assert count_thumb_instructions(bytes.fromhex("10b5 4ff0e022 abbe")) == 3
-    assert count_thumb_instructions(b"") == 0
+    assert THUMB_CODE.count(bytes.fromhex("10b5 4ff0e022 abbe")) == 3
+    assert THUMB_CODE.count(b"") == 0
 
 
 @pytest.mark.parametrize(
-    ("code", "calls"),
+    ("reader", "code", "calls"),
     [
-        ("00f000f8", True),  # bl .
-        ("9847", True),  # blx r3
-        ("00bf 9847", True),
-        ("9847 00bf", False),
-        ("1847", False),  # bx r3
-        ("00f000b8", False),  # b.w .
-        ("00f00080", False),  # beq.w .
-        ("4ff0e022", False),  # mov.w r2, #0xe000e000
-        ("", False),
+        (THUMB_CODE, "00f000f8", True),  # bl .
+        (THUMB_CODE, "9847", True),  # blx r3
+        (THUMB_CODE, "00bf 9847", True),
+        (THUMB_CODE, "9847 00bf", False),
+        (THUMB_CODE, "1847", False),  # bx r3
+        (THUMB_CODE, "00f000b8", False),  # b.w .
+        (THUMB_CODE, "00f00080", False),  # beq.w .
+        (THUMB_CODE, "4ff0e022", False),  # mov.w r2, #0xe000e000
+        (THUMB_CODE, "", False),
+        (RISCV_CODE, "ef00 0000", True),  # jal .
+        (RISCV_CODE, "e780 0000", True),  # jalr ra
+        (RISCV_CODE, "0120", True),  # c.jal .
+        (RISCV_CODE, "8296", True),  # c.jalr a3
+        (RISCV_CODE, "6f00 0000", False),  # j .
+        (RISCV_CODE, "6780 0000", False),  # ret
+        (RISCV_CODE, "8280", False),  # c.jr ra
+        (RISCV_CODE, "0290", False),  # c.ebreak
+        (RISCV_CODE, "b696", False),  # c.add a3, a3, a3
+        (RISCV_CODE, "", False),
     ],
 )
-def test_calls_are_told_from_other_branches(code: str, calls: bool) -> None:
-    assert ends_with_call(bytes.fromhex(code)) is calls
+def test_calls_are_told_from_other_branches(reader: CodeReader, code: str, calls: bool) -> None:
+    assert reader.ends_with_call(bytes.fromhex(code)) is calls
+
+
+def test_riscv_instructions_are_counted_by_their_length() -> None:
+    # addi sp, sp, -16 (16 bits); slli x0, x0, 0x1f; ebreak
+    assert RISCV_CODE.count(bytes.fromhex("4111 1310f001 73001000")) == 3
+    assert RISCV_CODE.count(b"") == 0
 
 
 def test_boards_say_who_runs_them() -> None:

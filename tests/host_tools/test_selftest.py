@@ -53,12 +53,13 @@ def _requantise(case: Case) -> int:
 
 @pytest.mark.parametrize("name", [emulator.name for emulator in EMULATORS])
 @pytest.mark.parametrize("compiler", ["gcc", "zig"])
-@pytest.mark.parametrize("board", ["mps2-an386", "microbit"])
+@pytest.mark.parametrize("board", ["mps2-an386", "microbit", "qemu-virt32"])
 def test_the_target_requantises_as_the_contract_says(
     build: Build, board: str, compiler: str, name: str
 ) -> None:
     cases = _requantise_cases()
-    answers = run_selftest(installed_emulator(name), build(board, compiler, app="selftest"), cases)
+    firmware = build(board, compiler, app="selftest")
+    answers = run_selftest(installed_emulator(name, board), firmware, cases)
     assert answers.tolist() == [_requantise(case) for case in cases]
 
 

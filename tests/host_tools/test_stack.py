@@ -98,26 +98,43 @@ def test_what_the_callers_hold(tmp_path: Path) -> None:
         stack_before(files, "run", "main")
 
 
-def test_library_frames_are_those_of_the_library() -> None:
+def test_library_frames_are_those_of_the_library_for_arm() -> None:
     """Every push of each function, as libgcc for Armv6-M is disassembled."""
-    if shutil.which("arm-none-eabi-objdump") is None:
-        pytest.skip("arm-none-eabi-objdump is not installed")
-    core = ("-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft")
-    library = _output("arm-none-eabi-gcc", *core, "-print-libgcc-file-name").strip()
-    listing = _output("arm-none-eabi-objdump", "-d", "--no-show-raw-insn", library)
-    for function, frame in LIBRARY_FRAMES.items():
-        code = re.search(
-            rf"^[0-9a-f]+ <{_SAME_CODE.get(function, function)}>:\n(.*?)\n\n", listing, re.M | re.S
-        )
-        assert code is not None, function
-        pushes = re.findall(r"push\s+\{([^}]*)\}", code[1])
+    listing = _listing("arm-none-eabi-", "-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft")
+    for function in _ARM_FRAMES:
+        code = _code(listing, _SAME_CODE.get(function, function))
+        pushes = re.findall(r"push\s+\{([^}]*)\}", code)
         pushed = sum(len(registers.split(",")) for registers in pushes) * 4
-        assert pushed <= frame, function
-        assert "sub\tsp" not in code[1], function
+        assert pushed <= LIBRARY_FRAMES[function], function
+        assert "sub\tsp" not in code, function
+
+
+def test_library_frames_are_those_of_the_library_for_riscv() -> None:
+    """None of these functions moves the stack pointer or calls another."""
+    listing = _listing("riscv64-unknown-elf-", "-march=rv32imc", "-mabi=ilp32")
+    for function in set(LIBRARY_FRAMES) - set(_ARM_FRAMES):
+        assert LIBRARY_FRAMES[function] == 0
+        assert not re.search(r"\bsp\b|\bjal\b", _code(listing, function)), function
+
+
+_ARM_FRAMES = [name for name in LIBRARY_FRAMES if name.startswith(("__aeabi", "__gnu"))]
 
 
 # libgcc gives some code two names; the disassembly shows one
 _SAME_CODE = {"__aeabi_idiv": "__divsi3", "__aeabi_uidiv": "__udivsi3"}
+
+
+def _listing(prefix: str, *core: str) -> str:
+    if shutil.which(f"{prefix}objdump") is None:
+        pytest.skip(f"{prefix}objdump is not installed")
+    library = _output(f"{prefix}gcc", *core, "-print-libgcc-file-name").strip()
+    return _output(f"{prefix}objdump", "-d", "--no-show-raw-insn", library)
+
+
+def _code(listing: str, function: str) -> str:
+    found = re.search(rf"^[0-9a-f]+ <{function}>:\n(.*?)(?:\n\n|\Z)", listing, re.M | re.S)
+    assert found is not None, function
+    return found[1]
 
 
 def _output(*argv: str) -> str:

@@ -40,49 +40,53 @@ def test_without_system_compilers_zig_is_taken(purpose: Purpose) -> None:
 
 @pytest.mark.usefixtures("_no_programs", "_no_zig")
 def test_without_any_compiler_all_hints_are_given() -> None:
-    with pytest.raises(ProgramMissing, match="a firmware compiler is not installed") as caught:
-        choose(Purpose.FIRMWARE)
+    with pytest.raises(ProgramMissing, match="a compiler for cortex-m is not installed") as caught:
+        choose(Purpose.CORTEX_M)
     assert caught.value.exit_code == 4
     assert caught.value.hint == "apt install gcc-arm-none-eabi, or pip install ziglang"
-    assert all_available(Purpose.FIRMWARE) == ()
+    assert all_available(Purpose.CORTEX_M) == ()
 
 
 @pytest.mark.usefixtures("_no_programs")
 def test_a_compiler_asked_for_by_name_is_not_replaced() -> None:
     with pytest.raises(
-        ProgramMissing, match="the firmware compiler gcc is not installed"
+        ProgramMissing, match="the compiler gcc for cortex-m is not installed"
     ) as caught:
-        choose(Purpose.FIRMWARE, "gcc")
+        choose(Purpose.CORTEX_M, "gcc")
     assert caught.value.hint == "apt install gcc-arm-none-eabi"
 
 
 def test_an_unknown_compiler_is_refused() -> None:
-    with pytest.raises(HvError, match="no firmware compiler is called 'icc'") as caught:
-        choose(Purpose.FIRMWARE, "icc")
+    with pytest.raises(HvError, match="no compiler for cortex-m is called 'icc'") as caught:
+        choose(Purpose.CORTEX_M, "icc")
     assert (caught.value.exit_code, caught.value.hint) == (1, "choose one of gcc, zig")
 
 
 @pytest.mark.parametrize("name", ["gcc", "zig"])
 def test_each_compiler_gets_the_core_in_its_own_words(name: str) -> None:
     target = find_target("cortex-m4")
-    flags = choose(Purpose.FIRMWARE, name).target_flags(target)
+    flags = choose(Purpose.CORTEX_M, name).target_flags(target)
     assert flags == (target.zig_flags if name == "zig" else target.gcc_flags)
 
 
 def test_the_doctor_names_everything_and_chooses_one_of_each() -> None:
     checks = diagnose()
     assert [check.name for check in checks] == [
-        "firmware compiler gcc",
-        "firmware compiler zig",
+        "cortex-m compiler gcc",
+        "cortex-m compiler zig",
+        "riscv32 compiler gcc",
+        "riscv32 compiler zig",
         "host compiler gcc",
         "host compiler clang",
         "host compiler cc",
         "host compiler zig",
-        "emulator qemu",
-        "emulator unicorn",
+        "cortex-m emulator qemu",
+        "cortex-m emulator unicorn",
+        "riscv32 emulator qemu",
+        "riscv32 emulator unicorn",
     ]
     assert is_able(checks)
-    assert sum(check.chosen for check in checks) == 3
+    assert sum(check.chosen for check in checks) == 5
     for check in checks:
         assert bool(check.hint) != check.found
         assert bool(check.version) == bool(check.path) == check.found
@@ -92,10 +96,18 @@ def test_the_doctor_names_everything_and_chooses_one_of_each() -> None:
 def test_the_doctor_finds_a_way_without_system_packages() -> None:
     checks = diagnose()
     chosen = [check.name for check in checks if check.chosen]
-    assert chosen == ["firmware compiler zig", "host compiler zig", "emulator unicorn"]
+    assert chosen == [
+        "cortex-m compiler zig",
+        "riscv32 compiler zig",
+        "host compiler zig",
+        "cortex-m emulator unicorn",
+        "riscv32 emulator unicorn",
+    ]
     hints = {check.name: check.hint for check in checks}
-    assert hints["firmware compiler gcc"] == "apt install gcc-arm-none-eabi"
-    assert hints["emulator qemu"] == "apt install qemu-system-arm"
+    assert hints["cortex-m compiler gcc"] == "apt install gcc-arm-none-eabi"
+    assert hints["cortex-m emulator qemu"] == "apt install qemu-system-arm"
+    assert hints["riscv32 compiler gcc"] == "apt install gcc-riscv64-unknown-elf"
+    assert hints["riscv32 emulator qemu"] == "apt install qemu-system-misc"
 
 
 @pytest.mark.usefixtures("_no_programs", "_no_zig")

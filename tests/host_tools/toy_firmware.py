@@ -19,22 +19,30 @@ from host_tools.toolchain import Purpose, Toolchain, choose
 Build = Callable[..., Firmware]
 
 
-def firmware_compiler(name: str) -> Toolchain:
+DEFAULT_BOARD = "mps2-an386"
+
+
+def family_of_board(board: str) -> str:
+    return load_board(board).core.family
+
+
+def firmware_compiler(name: str, board: str = DEFAULT_BOARD) -> Toolchain:
     try:
-        return choose(Purpose.FIRMWARE, name)
+        return choose(Purpose(family_of_board(board)), name)
     except ProgramMissing as error:
         pytest.skip(str(error))
 
 
-def installed_emulator(name: str) -> Emulator:
+def installed_emulator(name: str, board: str = DEFAULT_BOARD) -> Emulator:
     emulator = find_emulator(name)
-    if emulator.version() is None:
-        pytest.skip(f"{name} is not installed: {emulator.hint}")
+    family = family_of_board(board)
+    if emulator.version(family) is None:
+        pytest.skip(f"{name} is not installed: {emulator.hint(family)}")
     return emulator
 
 
 def build_faulty(
-    kernel: str, folder: Path, *, board: str = "mps2-an386", compiler: str = "gcc"
+    kernel: str, folder: Path, *, board: str = DEFAULT_BOARD, compiler: str = "gcc"
 ) -> Firmware:
     """Builds the toy with another kernel text."""
     manifest = load_manifest(write_toy(folder / "faulty", kernel=kernel))
@@ -42,7 +50,7 @@ def build_faulty(
         FirmwareOrder(
             app="trace",
             board=load_board(board),
-            toolchain=firmware_compiler(compiler),
+            toolchain=firmware_compiler(compiler, board),
             manifest=manifest,
             out=folder / "out",
         )

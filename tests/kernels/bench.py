@@ -9,24 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from codegen import reference
-from codegen.emit import emit, write_emission
+from codegen.emit import emit, emit_network, write_emission
 from codegen.kernels.base import Kernel
 from codegen.layout import pack
 from codegen.lower import Program
 from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer
+from codegen.packing import pack_inputs
 from codegen.schedule import candidates
 from codegen.scheduled_net import ScheduledNet
 from codegen.targets import Target
 from host_tools.boards import load_board
-from host_tools.build import FirmwareOrder, build_firmware
+from host_tools.build import Firmware, FirmwareOrder, build_firmware
 from host_tools.emulators import choose_emulator
 from host_tools.manifest import load_manifest
 from host_tools.run import run_trace
 from host_tools.simulator import Simulator
 from host_tools.toolchain import Purpose
 from host_tools.toolchain import choose as choose_toolchain
-from tests.networks import extreme, images, with_tensor
+from tests.networks import extreme, images, samples, with_tensor
 from tests.ops.harness import assert_same
 
 Choice = Callable[[QuantLayer, Sequence[Kernel]], Kernel]
@@ -68,23 +69,39 @@ def check_on_board(
     """The assembly gives the reference's bits, and stores into the arena and the stack alone."""
     batch = images(scheduled.net.arch, count, seed)
     with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "emitted"
-        _emitted(scheduled, folder)
-        board = load_board(scheduled.target.board or "")
-        firmware = build_firmware(
-            FirmwareOrder(
-                app="trace",
-                board=board,
-                toolchain=choose_toolchain(Purpose.FIRMWARE, compiler),
-                manifest=load_manifest(folder),
-                out=Path(parent) / "out",
-            )
-        )
-        chosen = choose_emulator(board, emulator)
+        _emitted(scheduled, Path(parent) / "emitted")
+        firmware = _built(scheduled, Path(parent), compiler)
+        chosen = choose_emulator(firmware.order.board, emulator)
         ran = run_trace(chosen, firmware, batch, watch_stores=chosen.watches_stores)
         _compare(scheduled, batch, ran.trace.tensors, emulator)
         if ran.outcome.stores is not None and firmware.stack is not None:
             assert ran.outcome.stores.stack_used_bytes <= firmware.stack.size_bytes
+
+
+def instructions(scheduled: ScheduledNet) -> int:
+    """What one inference of a network that is no verifier takes on the target's board, in QEMU."""
+    arch = scheduled.net.arch
+    batch = pack_inputs(arch, samples(arch, 1, seed=3))
+    with tempfile.TemporaryDirectory() as parent:
+        notes = dict.fromkeys((*arch.input_names, *arch.outputs), "")
+        write_emission(emit_network(scheduled, notes), Path(parent) / "emitted")
+        firmware = _built(scheduled, Path(parent), compiler=None)
+        chosen = choose_emulator(firmware.order.board, "qemu")
+        counts = run_trace(chosen, firmware, batch, count=True).outcome.counts
+    assert counts is not None
+    return sum(layer.instructions // layer.calls for layer in counts.layers)
+
+
+def _built(scheduled: ScheduledNet, parent: Path, compiler: str | None) -> Firmware:
+    return build_firmware(
+        FirmwareOrder(
+            app="trace",
+            board=load_board(scheduled.target.board or ""),
+            toolchain=choose_toolchain(Purpose(scheduled.target.family), compiler),
+            manifest=load_manifest(parent / "emitted"),
+            out=parent / "out",
+        )
+    )
 
 
 def _emitted(scheduled: ScheduledNet, folder: Path) -> Program:

@@ -14,7 +14,7 @@ from codegen.kernels import KERNELS, mve
 from codegen.nets import QuantNet
 from codegen.plan import plan_memory
 from codegen.schedule import schedule
-from codegen.targets import find_target
+from codegen.targets import CORTEX_M, find_target
 from host_tools.emulators import find_emulator
 from host_tools.toolchain import Purpose, all_available
 from tests.c_host import WARNINGS, emitted, program, run
@@ -176,9 +176,9 @@ def test_every_kernel_for_helium_is_among_the_fixed_cases() -> None:
 @pytest.mark.parametrize("index", range(len(FIXED)))
 def test_every_tensor_on_the_emulated_board(index: int, compiler: str) -> None:
     """Usual and extreme integers, left shifts; no layer stores outside the arena and the stack."""
-    if find_emulator("qemu").version() is None:
+    if find_emulator("qemu").version(CORTEX_M) is None:
         pytest.skip("no emulator has Helium: apt install qemu-system-arm")
-    if compiler not in {found.name for found in all_available(Purpose.FIRMWARE)}:
+    if compiler not in {found.name for found in all_available(Purpose.CORTEX_M)}:
         pytest.skip(f"{compiler} is not installed")
     net = quant_net(bench(*FIXED[index]), threshold=0.0)
     for one in (net, extreme(net, seed=5), extreme(_shifted(net, 3), seed=6)):

@@ -1,4 +1,4 @@
-"""Every operator on emulated Cortex-M cores: one firmware holds many geometries of all of them."""
+"""Every operator on emulated cores: one firmware holds many geometries of all of them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from codegen.schedule import schedule
 from codegen.targets import TARGETS, Target, find_target
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
-from host_tools.emulators import EMULATORS
+from host_tools.emulators import EMULATORS, emulators_here
 from host_tools.emulators.base import Emulator
 from host_tools.manifest import Manifest, load_manifest
 from host_tools.run import run_trace
 from host_tools.selftest import Case, Operation, run_selftest
-from host_tools.toolchain import Purpose, Toolchain, all_available
+from host_tools.toolchain import Purpose, Toolchain, all_available, candidates
 from tests.networks import extreme, images, quant_net
 
 CLIP: Json = {"kind": "clip", "lo": -0.5, "hi": 1.0}
@@ -161,7 +161,7 @@ def test_every_tensor_on_the_target(target: Target, tmp_path: Path) -> None:
     emulators = _emulators(target)
     batch = images(net.arch, 6, seed=9)
     expected = reference.run(net, batch)
-    for toolchain in _toolchains():
+    for toolchain in _toolchains(target):
         firmware = _firmware("trace", target, toolchain, manifest, tmp_path / toolchain.name)
         for emulator in emulators:
             tensors = run_trace(emulator, firmware, batch).trace.tensors
@@ -170,12 +170,12 @@ def test_every_tensor_on_the_target(target: Target, tmp_path: Path) -> None:
                 assert_same(values, tensors[name], where)
 
 
-@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4"])
+@pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "rv32imc"])
 def test_arithmetic_on_the_target(name: str, tmp_path: Path) -> None:
     """hv_arith.h compiled for the core against codegen/arith.py: boundaries and a random set."""
     cases, expected = _selftest_cases(seed=11)
     target = find_target(name)
-    for toolchain in _toolchains():
+    for toolchain in _toolchains(target):
         firmware = _firmware("selftest", target, toolchain, None, tmp_path / toolchain.name)
         answers = run_selftest(_emulators(target)[0], firmware, cases)
         assert_same(expected, answers, f"{name}, {toolchain.name}")
@@ -196,19 +196,21 @@ def _firmware(
     )
 
 
-def _toolchains() -> tuple[Toolchain, ...]:
-    found = all_available(Purpose.FIRMWARE)
+def _toolchains(target: Target) -> tuple[Toolchain, ...]:
+    purpose = Purpose(target.family)
+    found = all_available(purpose)
     if not found:
-        pytest.skip("no firmware compiler: apt install gcc-arm-none-eabi, or pip install ziglang")
+        hints = ", or ".join(candidate.hint for candidate in candidates(purpose))
+        pytest.skip(f"no compiler for {target.family}: {hints}")
     return found[:1]  # the second compiler is tested by tests/host_tools
 
 
 def _emulators(target: Target) -> tuple[Emulator, ...]:
     assert target.board is not None
-    machines = load_board(target.board).emulators
-    found = tuple(e for e in EMULATORS if e.name in machines and e.version() is not None)
+    found = emulators_here(load_board(target.board))
     if not found:
-        pytest.skip(f"no emulator runs {target.board}: apt install qemu-system-arm")
+        hints = ", or ".join(emulator.hint(target.family) for emulator in EMULATORS)
+        pytest.skip(f"no emulator runs {target.board}: {hints}")
     return found
 
 
