@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from codegen.errors import HvError
@@ -66,12 +67,8 @@ def schedule(net: QuantNet, target: Target, plan: str = DEFAULT_PLAN) -> Schedul
     allows compared with the kernels of the least working memory.
     """
     chosen = find_plan(plan)
-    draft = ScheduledNet(
-        net=net,
-        target=target,
-        kernels={},
-        inputs_in_arena=len(net.arch.inputs) == 1,  # several are members of one struct
-        stream=plan_stream(net) if chosen.streams else None,
+    draft = dataclasses.replace(
+        with_kernels(net, target, {}), stream=plan_stream(net) if chosen.streams else None
     )
     suiting = {layer.name: _suiting(draft, layer, chosen.name) for layer in net.layers}
     least = {
@@ -85,6 +82,16 @@ def schedule(net: QuantNet, target: Target, plan: str = DEFAULT_PLAN) -> Schedul
     for layer in net.layers:
         scheduled = _with_best(scheduled, layer, suiting[layer.name], limit)
     return scheduled
+
+
+def with_kernels(net: QuantNet, target: Target, kernels: Mapping[str, Kernel]) -> ScheduledNet:
+    """Each layer by the kernel given, by name; all tensors are whole."""
+    return ScheduledNet(
+        net=net,
+        target=target,
+        kernels=kernels,
+        inputs_in_arena=len(net.arch.inputs) == 1,  # several are members of one struct
+    )
 
 
 def candidates(layer: QuantLayer, target: Target) -> tuple[Kernel, ...]:

@@ -7,8 +7,9 @@ an emulator; how the folder came to be does not matter.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -54,11 +55,19 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """One layer with all that it calls, all its calls together."""
+    """One layer with all that it calls, all its calls together.
+
+    Attributes:
+        name: of the layer.
+        op: its operator.
+        cost: what it costs.
+        functions: all that ran for it, those included that others call, too.
+    """
 
     name: str
     op: str
     cost: Cost
+    functions: frozenset[Symbol] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +129,7 @@ class Profile:
         total: of one whole call of the run function.
         ram: see Ram.
         flash: see Flash.
+        tensors: layer name -> int8 or int32 array [images, *shape], of the same run.
     """
 
     core: Core | None
@@ -128,6 +138,7 @@ class Profile:
     total: Cost
     ram: Ram
     flash: Flash
+    tensors: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
 
 def profile(
@@ -153,13 +164,13 @@ def profile(
     if manifest is None:
         raise HvError("this firmware has no kernel to profile", where=str(firmware.elf))
     _check_layers(manifest)
-    ran = run_trace(emulator, firmware, images, profile=True, timeout_s=timeout_s).outcome
-    executions = ran.executions
+    ran = run_trace(emulator, firmware, images, profile=True, timeout_s=timeout_s)
+    executions = ran.outcome.executions
     if executions is None or not executions.runs:
         raise HvError(f"{manifest.run_function} was never called", where=str(firmware.elf))
     symbols = read_symbols(firmware.elf)
     called = _called(symbols, executions.blocks, str(firmware.elf))
-    costs = _Costs(firmware, manifest, executions)
+    costs = _Costs(firmware, manifest, executions, called)
     layers = tuple(costs.layer(layer) for layer in manifest.layers)
     dispatch = costs.dispatch()
     return Profile(
@@ -168,22 +179,31 @@ def profile(
         dispatch=dispatch,
         total=_sum([*(layer.cost for layer in layers), dispatch]),
         ram=_ram(firmware, manifest, symbols, executions),
-        flash=_flash(manifest, symbols, called, firmware.order.board.ram),
+        flash=_flash(manifest, symbols, _united(called), firmware.order.board.ram),
+        tensors=ran.trace.tensors,
     )
 
 
 class _Costs:
     """Adds up the blocks of each layer."""
 
-    def __init__(self, firmware: Firmware, manifest: Manifest, executions: Executions) -> None:
+    def __init__(
+        self,
+        firmware: Firmware,
+        manifest: Manifest,
+        executions: Executions,
+        called: Mapping[str | None, frozenset[Symbol]],
+    ) -> None:
         self.core = find_core(firmware.order.board.target)
         self._manifest = manifest
         self._executions = executions
+        self._called = called
         self._code = Code(firmware.elf)
 
     def layer(self, layer: ManifestLayer) -> LayerCost:
         cost = self._cost(layer.macs, layer.name)
-        return LayerCost(name=layer.name, op=layer.op, cost=cost)
+        called = self._called.get(layer.name, frozenset())
+        return LayerCost(name=layer.name, op=layer.op, cost=cost, functions=called)
 
     def dispatch(self) -> Cost:
         return self._cost(0, None)
@@ -233,10 +253,18 @@ def _check_layers(manifest: Manifest) -> None:
 
 def _called(
     symbols: Sequence[Symbol], blocks: Iterable[BlockCount], where: str
-) -> frozenset[Symbol]:
-    """The functions that ran."""
+) -> dict[str | None, frozenset[Symbol]]:
+    """The functions that ran, by layer."""
     functions = [symbol for symbol in symbols if symbol.kind == "STT_FUNC"]
-    return frozenset(_function_at(functions, block.start, where) for block in blocks)
+    called: dict[str | None, set[Symbol]] = {}
+    for block in blocks:
+        found = _function_at(functions, block.start, where)
+        called.setdefault(block.layer, set()).add(found)
+    return {layer: frozenset(found) for layer, found in called.items()}
+
+
+def _united(called: Mapping[str | None, frozenset[Symbol]]) -> frozenset[Symbol]:
+    return frozenset(symbol for functions in called.values() for symbol in functions)
 
 
 def _function_at(functions: Sequence[Symbol], address: int, where: str) -> Symbol:

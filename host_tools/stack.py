@@ -100,6 +100,30 @@ def stack_before(callgraph_files: Iterable[Path], root: str, function: str) -> i
     return depths.pop()
 
 
+def stack_through(
+    callgraph_files: Iterable[Path],
+    root: str,
+    functions: Iterable[str],
+    assembly_frames: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, int]:
+    """Returns for each function the bytes of the deepest path from `root` that goes through it.
+
+    Raises:
+        HvError: `root` does not lead to it, or there is no bound; see `stack_bound`.
+    """
+    graph = _read_graph(callgraph_files, root, assembly_frames)
+    titles = {_short_name(title): title for title in sorted(graph.frames_bytes)}
+    known: dict[str, StackBound] = {}
+    found = {}
+    for function in functions:
+        title = titles.get(function, function)
+        depths = list(_depths(graph, root, title, ()))
+        if not depths:
+            raise HvError(f"no way from {root} to {function}", where="stack bound")
+        found[function] = max(depths) + _deepest(graph, title, (), known).size_bytes
+    return found
+
+
 def _read_graph(
     callgraph_files: Iterable[Path], root: str, assembly_frames: Mapping[str, int]
 ) -> CallGraph:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from codegen.cli.choice import plan_option
 from codegen.cli.common import (
     compiler_option,
     json_option,
-    plan_option,
     print_result,
     table,
     target_option,
 )
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
+
+if TYPE_CHECKING:
+    from codegen.schedule_file import ScheduleFile
 
 
 @click.command(cls=VerbWithHeadings, short_help="Build firmware for an emulated board.")
@@ -38,7 +41,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 def command(
     subject: SubjectOrder,
     target: str,
-    plan: str,
+    plan: str | ScheduleFile,
     board: str | None,
     output: Path | None,
     compiler: str | None,

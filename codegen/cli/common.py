@@ -46,17 +46,6 @@ def target_option(function: F) -> F:
     )(function)
 
 
-def plan_option(function: F) -> F:
-    """`--plan speed|balanced|small`."""
-    return click.option(
-        "--plan",
-        type=click.Choice(["speed", "balanced", "small"]),
-        default="balanced",
-        show_default=True,
-        help="What the kernels are chosen for.",
-    )(function)
-
-
 def json_option(function: F) -> F:
     """`--json`: the result for machines, on stdout."""
     return click.option(

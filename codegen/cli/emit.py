@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codegen.cli.common import counted, json_option, plan_option, print_result, target_option
+from codegen.cli.choice import plan_name, plan_option
+from codegen.cli.common import counted, json_option, print_result, target_option
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
 
 if TYPE_CHECKING:
     from codegen.lower import Program
+    from codegen.schedule_file import ScheduleFile
 
 
 @click.command(
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 def command(
     subject: SubjectOrder,
     target: str,
-    plan: str,
+    plan: str | ScheduleFile,
     output: Path | None,
     flash_bytes: int | None,
     ram_bytes: int | None,
@@ -76,7 +78,7 @@ def command(
     data: dict[str, Any] = {
         ("user" if entry.user else "model"): entry.name,
         "target": target,
-        "plan": plan,
+        "plan": plan_name(plan),
         "folder": str(folder),
         "abi": program.abi.hex(),
         "files": {name: len(content) for name, content in emission.files.items()},

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from codegen import reference
+from codegen.apply_schedule import schedule_by
 from codegen.cli.quantisation import report_lines
 from codegen.cli.subject import Subject
 from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.enrolment_gate import real_scores
 from codegen.nets import IMAGE, QuantNet
 from codegen.packing import member_offsets
-from codegen.schedule import DEFAULT_PLAN, schedule
+from codegen.schedule import DEFAULT_PLAN
+from codegen.schedule_file import ScheduleFile
+from codegen.scheduled_net import ScheduledNet
 from codegen.targets import Target
 from host_tools.boards import Board, load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
@@ -40,9 +43,15 @@ class Score:
     accepted: bool
 
 
-def emission_of(subject: Subject, target: Target, plan: str = DEFAULT_PLAN) -> Emission:
-    """A person's folder, or a model's."""
-    scheduled = schedule(subject.quant_net, target, plan)
+def emission_of(
+    subject: Subject, target: Target, plan: str | ScheduleFile = DEFAULT_PLAN
+) -> Emission:
+    """A person's folder, or a model's; `plan` is one's name, or a schedule."""
+    return emission_by(subject, schedule_by(plan, subject.quant_net, target))
+
+
+def emission_by(subject: Subject, scheduled: ScheduledNet) -> Emission:
+    """The same where the kernels are chosen."""
     if subject.model is not None:
         notes = subject.model.imported.notes()
         return emit_network(scheduled, notes, report_lines(subject))
@@ -51,7 +60,10 @@ def emission_of(subject: Subject, target: Target, plan: str = DEFAULT_PLAN) -> E
 
 @contextmanager
 def emitted(
-    subject: Subject, target: Target, folder: Path | None = None, plan: str = DEFAULT_PLAN
+    subject: Subject,
+    target: Target,
+    folder: Path | None = None,
+    plan: str | ScheduleFile = DEFAULT_PLAN,
 ) -> Iterator[Path]:
     """The subject's emitted folder: `folder`, or a temporary one."""
     emission = emission_of(subject, target, plan)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from codegen.cli.choice import plan_option
 from codegen.cli.common import (
     compiler_option,
     json_option,
-    plan_option,
     print_result,
     talk,
     target_option,
@@ -20,6 +20,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 
 if TYPE_CHECKING:
     from codegen.cli.subject import Subject
+    from codegen.schedule_file import ScheduleFile
 
 
 @click.command(cls=VerbWithHeadings, short_help="Measure cycles, RAM and flash.")
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 def command(
     subject: SubjectOrder,
     target: str,
-    plan: str,
+    plan: str | ScheduleFile,
     board: str | None,
     plot: Path | None,
     compiler: str | None,

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from codegen.cli import pipeline
 from codegen.cli.batches import read_batch
+from codegen.cli.choice import plan_name
 from codegen.cli.common import table
 from codegen.cli.subject import Subject
-from codegen.emit import write_emission
+from codegen.emit import Emission, write_emission
 from codegen.plan import SCRATCH, MemoryPlan
 from codegen.schedule import DEFAULT_PLAN
+from codegen.schedule_file import ScheduleFile
 from codegen.targets import Target
-from host_tools.build import build_firmware
+from host_tools.build import Firmware, build_firmware
 from host_tools.cycles.timings import Core
 from host_tools.emulators import choose_profiler
 from host_tools.fit import check_fit, limits_of, needs_of
+from host_tools.manifest import Manifest, load_manifest
 from host_tools.profile import Cost, Profile, profile
 
 HEADINGS = ("layer", "MAC", "instructions", "cycles", "at worst", "cycles/MAC")
@@ -32,7 +38,7 @@ class Measured:
 
     Attributes:
         target: the core.
-        kernels: the plan that they were chosen by.
+        kernels: the plan that they were chosen by, or "schedule".
         board: the emulated board.
         emulator: what ran it.
         compiler: what compiled it, in its own words.
@@ -66,7 +72,7 @@ def measure(
     target: Target,
     report: Callable[[str], None],
     *,
-    plan: str = DEFAULT_PLAN,
+    plan: str | ScheduleFile = DEFAULT_PLAN,
     board: str | None = None,
     compiler: str | None = None,
 ) -> Measured:
@@ -76,7 +82,7 @@ def measure(
         subject: the network.
         target: the core.
         report: told what is being done.
-        plan: what the kernels are chosen for.
+        plan: what the kernels are chosen for, or the schedule that says them.
         board: the target's emulated one if None.
         compiler: gcc or zig; the preferred one if None.
 
@@ -85,7 +91,33 @@ def measure(
         ProgramMissing: there is no compiler, or no emulator that profiles.
     """
     emission = pipeline.emission_of(subject, target, plan)
-    rows = read_batch(subject, (), None, None, aligned=False).rows(subject.quant_net.arch)
+    with run_profiled(subject, emission, report, board=board, compiler=compiler) as ran:
+        return measured_of(ran, emission, plan_name(plan))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfiledRun:
+    """A firmware that ran once, and what that cost; its files are still there."""
+
+    firmware: Firmware
+    manifest: Manifest
+    emulator: str
+    rows: np.ndarray  # uint8 [1, bytes]: what it was given
+    profile: Profile
+
+
+@contextmanager
+def run_profiled(
+    subject: Subject,
+    emission: Emission,
+    report: Callable[[str], None],
+    *,
+    board: str | None = None,
+    compiler: str | None = None,
+) -> Iterator[ProfiledRun]:
+    """Builds and runs an emitted network; see `measure`."""
+    target = emission.program.target
+    rows = read_batch(subject, (), None, None, aligned=False).rows(subject.quant_net.arch)[-1:]
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
         folder = Path(scratch) / subject.name
         write_emission(emission, folder)
@@ -95,14 +127,25 @@ def measure(
         report(f"building firmware for {order.board.name} with {order.toolchain.name} ...")
         firmware = build_firmware(order)
         report(f"running it in {emulator.name} ...")
-        costs = profile(emulator, firmware, rows[-1:])
+        yield ProfiledRun(
+            firmware=firmware,
+            manifest=load_manifest(folder),
+            emulator=emulator.name,
+            rows=rows,
+            profile=profile(emulator, firmware, rows),
+        )
+
+
+def measured_of(ran: ProfiledRun, emission: Emission, kernels: str) -> Measured:
+    """The figures of a run."""
+    order = ran.firmware.order
     return Measured(
-        target=target.name,
-        kernels=plan,
+        target=emission.program.target.name,
+        kernels=kernels,
         board=order.board.name,
-        emulator=emulator.name,
+        emulator=ran.emulator,
         compiler=order.toolchain.version,
-        profile=costs,
+        profile=ran.profile,
         plan=emission.program.plan,
     )
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from codegen.cli.choice import plan_option
 from codegen.cli.common import (
     compiler_option,
     emulator_option,
     images_option,
     json_option,
-    plan_option,
     print_result,
     table,
     target_option,
 )
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
+
+if TYPE_CHECKING:
+    from codegen.schedule_file import ScheduleFile
 
 
 @click.command(cls=VerbWithHeadings, short_help="Run the firmware in an emulated board.")
@@ -33,7 +37,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 def command(
     subject: SubjectOrder,
     target: str,
-    plan: str,
+    plan: str | ScheduleFile,
     files: tuple[Path, ...],
     folder: Path | None,
     samples: Path | None,

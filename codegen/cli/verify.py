@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from codegen.cli.choice import plan_option
 from codegen.cli.common import (
     images_option,
     json_option,
-    plan_option,
     print_result,
     talk,
     target_option,
 )
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.subject import SubjectOrder, subject_options
+
+if TYPE_CHECKING:
+    from codegen.schedule_file import ScheduleFile
 
 
 @click.command(cls=VerbWithHeadings, short_help="Prove: reference == this machine == target.")
@@ -36,7 +40,7 @@ from codegen.cli.subject import SubjectOrder, subject_options
 def command(
     subject: SubjectOrder,
     target: str,
-    plan: str,
+    plan: str | ScheduleFile,
     files: tuple[Path, ...],
     folder: Path | None,
     samples: Path | None,

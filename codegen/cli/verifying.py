@@ -16,6 +16,7 @@ from codegen.cli.subject import Subject
 from codegen.errors import OutputsDiffer
 from codegen.nets import IMAGE, QuantNet
 from codegen.schedule import DEFAULT_PLAN
+from codegen.schedule_file import ScheduleFile
 from codegen.targets import Target
 from host_tools.boards import Board
 from host_tools.build import Firmware, build_firmware
@@ -33,7 +34,7 @@ class Plan:
 
     Attributes:
         target: the core.
-        kernels: the plan that they are chosen by, such as "balanced".
+        kernels: the plan that they are chosen by, such as "balanced", or a schedule.
         board: None takes the target's emulated one.
         compiler: only this one; None as `thorough` says.
         emulator: only this one; None as `thorough` says.
@@ -43,7 +44,7 @@ class Plan:
     """
 
     target: Target
-    kernels: str = DEFAULT_PLAN
+    kernels: str | ScheduleFile = DEFAULT_PLAN
     board: str | None = None
     compiler: str | None = None
     emulator: str | None = None
