@@ -38,7 +38,7 @@ Option = int | str | bool
 OBJECTIVES: tuple[Objective, ...] = ("cycles", "ram", "flash")
 UNITS: tuple[Unit, ...] = ("cycles", "instructions")
 _TUNE = "make it again with hvcodegen tune"
-_HEADING = (
+HEADING = (
     "# Which kernel computes which layer, chosen by measurement: hvcodegen tune.\n"
     "# Used by emit, build, run, profile and verify with --schedule.\n"
 )
@@ -129,7 +129,7 @@ def to_text(chosen: ScheduleFile) -> str:
         "[layers]",
         *(_layer_line(name, layer, chosen.unit) for name, layer in chosen.layers.items()),
     ]
-    return _HEADING + "\n".join(lines) + "\n"
+    return HEADING + "\n".join(lines) + "\n"
 
 
 def from_text(text: str, where: str) -> ScheduleFile:

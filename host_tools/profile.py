@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -138,7 +137,7 @@ class Profile:
     total: Cost
     ram: Ram
     flash: Flash
-    tensors: Mapping[str, NDArray[Any]] = MappingProxyType({})
+    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def profile(

@@ -22,6 +22,7 @@ VERBS = (
     "build",
     "run",
     "profile",
+    "tune",
     "verify",
     "export",
     "inspect",
