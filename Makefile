@@ -2,6 +2,7 @@
 # make test   sets up, then runs every test
 # make zoo    sets up, then prints what seven networks from PyTorch measure; FILES="a.onnx" adds files
 # make bench  sets up, then prints what networks cost on a target; FILES="a.onnx", TARGET=cortex-m3
+# make curves sets up, then prints what less RAM costs in cycles; FILES and TARGET as for bench
 # make plans  sets up, then compares memory plans with what is possible at least
 # make clean  removes what the two have made (the virtual environment too)
 
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TARGET ?= cortex-m4
 
-.PHONY: demo test zoo bench plans clean setup-demo setup-test
+.PHONY: demo test zoo bench curves plans clean setup-demo setup-test
 
 demo: setup-demo
 	$(BIN)/hvcodegen demo
@@ -22,6 +23,9 @@ zoo: setup-test
 
 bench: setup-test
 	$(BIN)/python -m tests.bench.table --target $(TARGET) $(FILES)
+
+curves: setup-test
+	$(BIN)/python -m tests.bench.curves --target $(TARGET) $(FILES)
 
 plans: setup-test
 	$(BIN)/python -m tests.codegen.plan_gap

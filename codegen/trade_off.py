@@ -124,36 +124,41 @@ class _Sum:
         )
 
 
-def front(measured: Measurements, bounds: Bounds) -> tuple[Point, ...]:
-    """The schedules within the bounds that no other beats in cost and RAM, the fastest first.
+def search(measured: Measurements, bounds: Bounds) -> tuple[Point, ...]:
+    """For each bound of arena and stack that makes a difference the fastest schedule that fits.
 
     Raises:
         HvError: none is within the bounds.
     """
-    room = _flash_room(measured, bounds)
+    room = bounds.flash_bytes - measured.besides.flash_bytes - PADDING_BYTES
     sums = (_fastest(allowed, room) for allowed in _allowed(measured))
-    points = _within(measured, bounds, sums)
+    points = tuple(_within(measured, bounds, sums))
+    if not points:
+        raise _nothing_fits(measured, bounds)
+    return points
+
+
+def front(points: Iterable[Point]) -> tuple[Point, ...]:
+    """Those that no other beats in cost and RAM, the fastest first."""
     best: list[Point] = []
     for one in sorted(points, key=lambda p: (p.cost, p.ram_bytes, p.flash_bytes)):
         if not best or one.ram_bytes < best[-1].ram_bytes:
             best.append(one)
-    if not best:
-        raise _nothing_fits(measured, bounds)
     return tuple(best)
 
 
 def choose(
     measured: Measurements, bounds: Bounds, objective: Objective, points: Sequence[Point]
 ) -> Point:
-    """The schedule wanted; `points` is the front.
+    """The schedule wanted; `points` are those of `search`.
 
-    The fewest cycles within the bounds; or the least RAM, then cycles; or the least flash, then
-    cycles, then RAM.
+    The fewest cycles within the bounds; or the smallest arena, then cycles; or the least flash,
+    then cycles. What is still equal is decided by RAM and flash.
     """
     if objective == "cycles":
-        return points[0]
+        return front(points)[0]
     if objective == "ram":
-        return points[-1]
+        return min(points, key=lambda p: (p.arena_bytes, p.cost, p.ram_bytes, p.flash_bytes))
     sums = (_smallest(allowed) for allowed in _allowed(measured))
     found = [*_within(measured, bounds, sums), *points]
     return min(found, key=lambda p: (p.flash_bytes, p.cost, p.ram_bytes))
@@ -266,10 +271,6 @@ def _point(measured: Measurements, total: _Sum) -> Point:
 def _weight_bytes(scheduled: ScheduledNet) -> int:
     person = person_layout(scheduled).size_bytes if scheduled.net.arch.is_verifier else 0
     return shared_layout(scheduled).size_bytes + person
-
-
-def _flash_room(measured: Measurements, bounds: Bounds) -> int:
-    return bounds.flash_bytes - measured.besides.flash_bytes - PADDING_BYTES
 
 
 def _nothing_fits(measured: Measurements, bounds: Bounds) -> HvError:

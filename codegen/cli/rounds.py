@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from codegen.cli import pipeline
+from codegen.cli.choice import SCHEDULE
 from codegen.cli.profiling import ProfiledRun, measure, run_profiled
 from codegen.cli.subject import Subject
 from codegen.errors import OutputsDiffer
@@ -16,7 +18,7 @@ from codegen.schedule import PLANS, candidates, with_kernels
 from codegen.schedule_file import Unit
 from codegen.scheduled_net import ScheduledNet
 from codegen.targets import Target
-from codegen.trade_off import Besides, Measurements, Option
+from codegen.trade_off import Besides, Measurements, Option, Point
 from host_tools.compare import compare
 from host_tools.layer_parts import LayerParts, layer_parts
 from host_tools.profile import Cost, Profile
@@ -66,6 +68,7 @@ class Session:
         self._target = target
         self._report = report
         self._compiler = compiler
+        self._confirmed: dict[tuple[Kernel, ...], Point] = {}
 
     def measure_all(self) -> Measurements:
         """Round i takes the i-th kernel of every layer; a layer with fewer repeats its last.
@@ -108,6 +111,20 @@ class Session:
             self.described = f"{order.board.name} in {ran.emulator}, {order.toolchain.version}"
             parts = layer_parts(ran.firmware, ran.manifest, ran.profile)
             return Round(profile=ran.profile, parts=parts)
+
+    def confirmed(self, point: Point) -> Point:
+        """A point with the figures of a run of its whole network.
+
+        They differ from the sum of its layers by the few cycles and bytes of calling them.
+        """
+        kernels = tuple(option.kernel for option in point.chosen)
+        if kernels not in self._confirmed:
+            self._report("measuring a schedule as a whole ...")
+            mark = mark_of(SCHEDULE, self.run(point.scheduled).profile)
+            self._confirmed[kernels] = dataclasses.replace(
+                point, cost=mark.cost, ram_bytes=mark.ram_bytes, flash_bytes=mark.flash_bytes
+            )
+        return self._confirmed[kernels]
 
     def plans(self) -> tuple[Mark, ...]:
         """Each plan, measured as a whole."""

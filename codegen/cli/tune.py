@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     type=click.Choice(["cycles", "ram", "flash"]),
     default="cycles",
     show_default=True,
-    help="What is to be least; then cycles.",
+    help="What is to be least: cycles, the arena, or flash; then cycles.",
 )
 @click.option(
     "-o",

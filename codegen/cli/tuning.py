@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codegen.cli.choice import SCHEDULE
 from codegen.cli.common import table
-from codegen.cli.rounds import Mark, Session, mark_of
+from codegen.cli.rounds import Mark, Session
 from codegen.cli.subject import Subject
 from codegen.errors import HvError
 from codegen.schedule_file import (
@@ -22,7 +21,7 @@ from codegen.schedule_file import (
     valid_for,
 )
 from codegen.targets import Target
-from codegen.trade_off import Bounds, Point, choose, front
+from codegen.trade_off import Bounds, Point, choose, front, search
 from host_tools.cache import write_atomically
 from host_tools.fit import Limits
 
@@ -83,12 +82,10 @@ def tune(
     session = Session(subject, target, report, compiler)
     measured = session.measure_all()
     bounds = Bounds(flash_bytes=limits.flash.size_bytes, ram_bytes=limits.ram.size_bytes)
-    points = front(measured, bounds)
-    chosen = choose(measured, bounds, objective, points)
-    report("measuring what was chosen ...")
-    final = session.run(chosen.scheduled).profile
-    mark = mark_of(SCHEDULE, final)
-    _check_bounds(mark, final.ram.output, bounds)
+    found = search(measured, bounds)
+    points = tuple(session.confirmed(point) for point in front(found))
+    chosen = session.confirmed(choose(measured, bounds, objective, found))
+    _check_bounds(chosen, measured.besides.output_bytes, bounds)
     return Tuned(
         name=subject.name,
         target=target.name,
@@ -108,9 +105,9 @@ def tune(
             measured=session.described,
             flash_limit_bytes=bounds.flash_bytes,
             ram_limit_bytes=bounds.ram_bytes,
-            cost=mark.cost,
-            flash_bytes=mark.flash_bytes,
-            ram_bytes=mark.ram_bytes,
+            cost=chosen.cost,
+            flash_bytes=chosen.flash_bytes,
+            ram_bytes=chosen.ram_bytes,
             layers=_layers(chosen),
         ),
     )
@@ -140,9 +137,8 @@ def write_schedule(schedule: ScheduleFile, file: Path) -> None:
 def front_rows(tuned: Tuned) -> list[str]:
     """The curve as a table: its points, then the plans; * marks what was chosen."""
     rows: list[tuple[Any, ...]] = [
-        ("*" if point is tuned.chosen else "", "", p[0], p[1], p[2])
-        for point in tuned.points
-        for p in [(point.cost, point.ram_bytes, point.flash_bytes)]
+        ("*" if p is tuned.chosen else "", "", p.cost, p.ram_bytes, p.flash_bytes)
+        for p in tuned.points
     ]
     if tuned.chosen not in tuned.points:
         one = tuned.chosen
@@ -201,12 +197,12 @@ def _layers(chosen: Point) -> dict[str, LayerChoice]:
     }
 
 
-def _check_bounds(mark: Mark, output_bytes: int, bounds: Bounds) -> None:
+def _check_bounds(point: Point, output_bytes: int, bounds: Bounds) -> None:
     """What was measured at last must fit, too: it may differ by what the compiler shares."""
-    ram_bytes = mark.ram_bytes + output_bytes
-    if mark.flash_bytes > bounds.flash_bytes or ram_bytes > bounds.ram_bytes:
+    ram_bytes = point.ram_bytes + output_bytes
+    if point.flash_bytes > bounds.flash_bytes or ram_bytes > bounds.ram_bytes:
         raise HvError(
-            f"the schedule needs {mark.flash_bytes:,} bytes of flash and {ram_bytes:,} of RAM, "
+            f"the schedule needs {point.flash_bytes:,} bytes of flash and {ram_bytes:,} of RAM, "
             f"and there are {bounds.flash_bytes:,} and {bounds.ram_bytes:,}",
             hint="tune with --flash and --ram a little smaller",
         )

@@ -35,7 +35,7 @@ HEADINGS = (
     "weights",
     "RAM",
 )
-BEGIN, END = "<!-- make bench -->\n", "<!-- end of make bench -->\n"
+BEGIN, END = MARKS = "<!-- make bench -->\n", "<!-- end of make bench -->\n"
 DEFAULT_VERIFIER = "pq"
 
 
@@ -58,18 +58,19 @@ def main(words: list[str]) -> None:
         sys.exit(f"error: {error}")
 
 
-def with_table(text: str, lines: list[str]) -> str:
+def with_table(text: str, lines: list[str], marks: tuple[str, str] = MARKS) -> str:
     """A document with the table between its marks.
 
     Raises:
         HvError: it has no marks.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise HvError("the document has no place for the table", hint=f"write {BEGIN}{END}in it")
+        hint = f"write {''.join(marks)}in it"
+        raise HvError("the document has no place for the table", hint=hint)
     block = "\n".join(["```", *lines, "```"])
-    return f"{before}{BEGIN}{block}\n{END}{after}"
+    return f"{before}{begin}{block}\n{end}{after}"
 
 
 def row(name: str, measured: Measured) -> tuple[Any, ...]:
@@ -111,13 +112,14 @@ def default_verifier() -> Subject:
 
 
 def _all(files: list[Path], target: Target) -> Iterator[tuple[str, Measured]]:
-    for subject in _subjects(files):
+    for subject in subjects(files):
         for plan in PLANS:
             talk(f"{subject.name}, {plan.name} ...")
             yield subject.name, measure(subject, target, talk, plan=plan.name)
 
 
-def _subjects(files: list[Path]) -> Iterator[Subject]:
+def subjects(files: list[Path]) -> Iterator[Subject]:
+    """Those of the files, or those that are always measured."""
     if files:
         yield from (from_file(file) for file in files)
         return
