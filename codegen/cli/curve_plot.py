@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CURVE, _MARK, _CHOSEN = "#4477aa", "#cc6677", "#117733"
+_MARKERS = ("x", "+", "1", "2", "3", "4")
 _PANEL = (5.0, 3.8)  # inches
 _KILOBYTE = 1024
 
@@ -52,23 +53,9 @@ def _draw(axes: Axes, tuned: Tuned) -> None:
     cost = [point.cost for point in tuned.points]
     axes.step(ram, cost, where="pre", color=_CURVE, linewidth=1.2, zorder=2)
     axes.scatter(ram, cost, s=18, color=_CURVE, label="nothing is better in both", zorder=3)
-    axes.scatter(
-        [mark.ram_bytes / _KILOBYTE for mark in tuned.plans],
-        [mark.cost for mark in tuned.plans],
-        marker="x",
-        color=_MARK,
-        label="plans",
-        zorder=4,
-    )
-    for mark in tuned.plans:
-        axes.annotate(
-            mark.name,
-            (mark.ram_bytes / _KILOBYTE, mark.cost),
-            xytext=(5, 5),
-            textcoords="offset points",
-            fontsize=7,
-            color=_MARK,
-        )
+    for mark, marker in zip(tuned.plans, _MARKERS, strict=False):
+        place = [mark.ram_bytes / _KILOBYTE], [mark.cost]
+        axes.scatter(*place, marker=marker, color=_MARK, label=f"plan {mark.name}", zorder=4)
     chosen = tuned.chosen
     axes.scatter(
         [chosen.ram_bytes / _KILOBYTE],
