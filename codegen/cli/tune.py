@@ -82,7 +82,14 @@ def command(
       hvcodegen tune --onnx model.onnx --ram 20000 --flash 65536
       hvcodegen emit --user alice --target cortex-m4 --schedule pq.cortex-m4.toml
     """
-    from codegen.cli.tuning import check_writable, front_rows, tune, tuned_json, write_schedule
+    from codegen.cli.tuning import (
+        check_writable,
+        front_rows,
+        hint_lines,
+        tune,
+        tuned_json,
+        write_schedule,
+    )
     from codegen.targets import find_target
     from host_tools.fit import board_limits
 
@@ -106,6 +113,7 @@ def command(
         *front_rows(tuned),
         "",
         f"* wrote {file}: least {objective} of all measured, {counted(tuned.rounds, 'round')}",
+        *hint_lines(tuned),
         *(f"left out, not proved exact for these weights: {what}" for what in tuned.skipped),
         tuned.measured,
     ]

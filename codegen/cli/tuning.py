@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ class Tuned:
         measured: where and how, in words.
         rounds: how often the whole network was measured.
         skipped: kernels left out because these weights do not let them be proved exact.
-        points: the front, the fastest first.
+        points: the front, the fastest first, without those that a plan beats: schedules have
+            whole tensors, and a plan that streams rows needs less RAM.
         plans: for comparison.
         chosen: the point wanted.
         schedule: the file's content, with the figures of a run of the chosen network.
@@ -83,7 +84,9 @@ def tune(
     measured = session.measure_all()
     bounds = Bounds(flash_bytes=limits.flash.size_bytes, ram_bytes=limits.ram.size_bytes)
     found = search(measured, bounds)
-    points = tuple(session.confirmed(point) for point in front(found))
+    plans = session.plans()
+    whole = (session.confirmed(point) for point in front(found))
+    points = tuple(point for point in whole if not _is_beaten(point, plans))
     chosen = session.confirmed(choose(measured, bounds, objective, found))
     _check_bounds(chosen, measured.besides.output_bytes, bounds)
     return Tuned(
@@ -94,7 +97,7 @@ def tune(
         rounds=session.rounds,
         skipped=session.skipped,
         points=points,
-        plans=session.plans(),
+        plans=plans,
         chosen=chosen,
         schedule=ScheduleFile(
             target=target.name,
@@ -180,6 +183,27 @@ def tuned_json(tuned: Tuned) -> dict[str, Any]:
             for m in tuned.plans
         ],
     }
+
+
+def _is_beaten(point: Point, plans: Iterable[Mark]) -> bool:
+    """Whether a plan is better in one and not worse in the other: those that stream rows may be."""
+    own = point.cost, point.ram_bytes
+    return any(
+        mark.cost <= own[0] and mark.ram_bytes <= own[1] and (mark.cost, mark.ram_bytes) != own
+        for mark in plans
+    )
+
+
+def hint_lines(tuned: Tuned) -> list[str]:
+    """Plans that need less RAM than what was chosen for the least of it."""
+    if tuned.schedule.objective != "ram":
+        return []
+    return [
+        f"plan {mark.name} needs less RAM, {mark.ram_bytes:,} bytes: it streams rows, which no "
+        f"schedule does; take --plan {mark.name}"
+        for mark in tuned.plans
+        if mark.ram_bytes < tuned.chosen.ram_bytes
+    ]
 
 
 def _layers(chosen: Point) -> dict[str, LayerChoice]:
