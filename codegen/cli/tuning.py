@@ -86,7 +86,8 @@ def tune(
     found = search(measured, bounds)
     plans = session.plans()
     whole = (session.confirmed(point) for point in front(found))
-    points = tuple(point for point in whole if not _is_beaten(point, plans))
+    fitting = [mark for mark in plans if mark.flash_bytes <= bounds.flash_bytes]
+    points = tuple(point for point in whole if not _is_beaten(point, fitting))
     chosen = session.confirmed(choose(measured, bounds, objective, found))
     _check_bounds(chosen, measured.besides.output_bytes, bounds)
     return Tuned(

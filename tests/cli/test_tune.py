@@ -90,11 +90,13 @@ def test_a_core_without_timings(run: Run, eye: Path) -> None:
 def test_limits(run: Run, eye: Path) -> None:
     wide = run("tune", "--onnx", eye, "--json").json
     least = run("tune", "--onnx", eye, "--objective", "flash", "--json").json["total"]
-    room = least["flash_bytes"] + 100
+    room = least["flash_bytes"] + 200  # what calls the layers varies a little
     assert room < wide["total"]["flash_bytes"]
     tight = run("tune", "--onnx", eye, "--flash", room, "--json").json
     assert tight["total"]["flash_bytes"] <= room
     assert tight["total"]["cycles"] > wide["total"]["cycles"]
+    # plans that do not fit take nothing away from the curve
+    assert tight["total"]["cycles"] == tight["front"][0]["cycles"]
     answer = run("tune", "--onnx", eye, "--flash", 100)
     assert answer.code == 1
     assert "no schedule fits 100 bytes of flash" in answer.err

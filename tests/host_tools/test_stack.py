@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codegen.errors import HvError
-from host_tools.stack import LIBRARY_FRAMES, stack_before, stack_bound
+from host_tools.stack import LIBRARY_FRAMES, stack_before, stack_bound, stack_through
 
 
 def _node(name: str, size: int, kind: str = "static") -> str:
@@ -139,3 +139,21 @@ def _code(listing: str, function: str) -> str:
 
 def _output(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_deepest_path_through_a_function(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path,
+        _node("main", 8),
+        _node("file.c:one", 100),
+        _node("two", 40),
+        _edge("main", "file.c:one"),
+        _edge("main", "two"),
+        _edge("two", "part"),
+        _edge("file.c:one", "two"),
+    )
+    found = stack_through(files, "main", ["one", "two"], {"part": 12})
+    assert found == {"one": 8 + 100 + 40 + 12, "two": 8 + 100 + 40 + 12}
+    assert stack_through(files, "two", ["two"], {"part": 12}) == {"two": 52}
+    with pytest.raises(HvError, match="no way from two to one"):
+        stack_through(files, "two", ["one"], {"part": 12})
