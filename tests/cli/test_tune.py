@@ -22,7 +22,7 @@ from tests.cli.onnx_files import picture_model, saved
 @pytest.fixture(autouse=True)
 def _needs() -> None:
     try:
-        choose(Purpose.FIRMWARE, "gcc")
+        choose(Purpose.CORTEX_M, "gcc")
     except ProgramMissing as error:
         pytest.skip(str(error))
     if find_emulator("qemu").version() is None:
