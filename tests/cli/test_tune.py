@@ -13,6 +13,7 @@ from codegen.kernels.conv_tile import ConvTile
 from codegen.ops.base import QuantLayer
 from codegen.schedule_file import from_text
 from codegen.store import User
+from codegen.targets import CORTEX_M
 from host_tools.emulators import find_emulator
 from host_tools.toolchain import Purpose, choose
 from tests.cli.conftest import Run
@@ -25,7 +26,7 @@ def _needs() -> None:
         choose(Purpose.CORTEX_M, "gcc")
     except ProgramMissing as error:
         pytest.skip(str(error))
-    if find_emulator("qemu").version() is None:
+    if find_emulator("qemu").version(CORTEX_M) is None:
         pytest.skip("qemu is not installed")
 
 
