@@ -54,6 +54,7 @@ def _measured(layers: int, name: str, *, estimated: bool = True) -> Measured:
         for index, name in enumerate(names)
     ]
     return Measured(
+        kernels="balanced",
         target="cortex-m4",
         board="a board",
         emulator="qemu",

@@ -13,7 +13,7 @@ from codegen.arith import accept_normalised, accept_plain, requantise, requantis
 from codegen.emit import emit, write_emission
 from codegen.nets import QuantNet
 from codegen.ops import OPS
-from codegen.schedule import schedule
+from codegen.scheduled_net import portable
 from codegen.targets import TARGETS, Target, find_target
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
@@ -182,7 +182,7 @@ def test_arithmetic_on_the_target(name: str, tmp_path: Path) -> None:
 
 
 def _emitted(net: QuantNet, target: Target, folder: Path) -> Manifest:
-    write_emission(emit(schedule(net, target), "someone"), folder / "emitted")
+    write_emission(emit(portable(net, target), "someone"), folder / "emitted")
     return load_manifest(folder / "emitted")
 
 
