@@ -13,7 +13,7 @@ from codegen.nets import QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.plan import plan_memory
 from codegen.scheduled_net import ScheduledNet
-from codegen.streaming import plan_stream
+from codegen.streaming import plan_streams
 from codegen.targets import Target
 
 
@@ -64,12 +64,21 @@ def schedule(net: QuantNet, target: Target, plan: str = DEFAULT_PLAN) -> Schedul
     """Chooses each layer's kernel, by what each says of itself; nothing is measured.
 
     The last kernel that suits the plan is taken, unless it makes the arena larger than the plan
-    allows compared with the kernels of the least working memory.
+    allows compared with the kernels of the least working memory. Of the parts that can be streamed
+    that of the smallest arena is, and of several the shortest.
     """
     chosen = find_plan(plan)
-    draft = dataclasses.replace(
-        with_kernels(net, target, {}), stream=plan_stream(net) if chosen.streams else None
-    )
+    whole = with_kernels(net, target, {})
+    streams = plan_streams(net) if chosen.streams else ()
+    tried = [
+        _with_chosen(dataclasses.replace(whole, stream=stream), chosen)
+        for stream in reversed(streams or (None,))
+    ]
+    return min(tried, key=lambda scheduled: plan_memory(scheduled).arena_bytes)
+
+
+def _with_chosen(draft: ScheduledNet, chosen: Plan) -> ScheduledNet:
+    net = draft.net
     suiting = {layer.name: _suiting(draft, layer, chosen.name) for layer in net.layers}
     least = {
         layer.name: _of_least_memory(suiting[layer.name], draft.computed(layer))

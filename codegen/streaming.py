@@ -109,10 +109,13 @@ def row_layer(layer: QuantLayer) -> QuantLayer:
     )
 
 
-def plan_stream(net: QuantNet) -> Stream | None:
-    """The longest streamed part; None if the first layer cannot take single rows."""
+def plan_streams(net: QuantNet) -> tuple[Stream, ...]:
+    """Every part that can be streamed, the longest first; none if the first layer cannot.
+
+    A shorter one may need less: its boundary is smaller, and layers behind it use its memory again.
+    """
     if len(net.arch.inputs) != 1:
-        return None
+        return ()
     source = net.arch.inputs[0].name
     known, count = {source}, 0
     for layer in net.layers:
@@ -120,9 +123,8 @@ def plan_stream(net: QuantNet) -> Stream | None:
             break
         known.add(layer.name)
         count += 1
-    while count and not _is_closed(net, source, count):
-        count -= 1
-    return _stream(net, source, count) if count else None
+    ends = [end for end in range(count, 0, -1) if _is_closed(net, source, end)]
+    return tuple(_stream(net, source, end) for end in ends)
 
 
 def check_stream(net: QuantNet, stream: Stream) -> None:

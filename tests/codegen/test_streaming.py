@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from codegen import reference
 from codegen.errors import GateBreach
 from codegen.nets import Architecture, QuantNet
-from codegen.streaming import Stream, check_stream, plan_stream, row_layer, row_window
+from codegen.streaming import Stream, check_stream, plan_streams, row_layer, row_window
 from tests.architectures import IMAGE_SCALE
 from tests.networks import images, quant_net
 
@@ -106,20 +106,18 @@ def _played(net: QuantNet, stream: Stream, image: np.ndarray) -> np.ndarray:
     return np.stack(whole)
 
 
-@given(chains(), st.integers(0, 2**31))
-def test_rows_give_what_whole_tensors_give(net: QuantNet, seed: int) -> None:
-    stream = plan_stream(net)
-    assert stream is not None
+@given(chains(), st.integers(0, 2**31), st.data())
+def test_rows_give_what_whole_tensors_give(net: QuantNet, seed: int, data: st.DataObject) -> None:
+    stream = data.draw(st.sampled_from(plan_streams(net)))
     batch = images(net.arch, 1, seed)
     expected = reference.run(net, batch)[stream.boundary][0]
     integers = (batch[0].astype(np.int16) - 128).astype(np.int8)
     np.testing.assert_array_equal(_played(net, stream, integers), expected)
 
 
-@given(chains())
-def test_one_row_less_is_refused(net: QuantNet) -> None:
-    stream = plan_stream(net)
-    assert stream is not None
+@given(chains(), st.data())
+def test_one_row_less_is_refused(net: QuantNet, data: st.DataObject) -> None:
+    stream = data.draw(st.sampled_from(plan_streams(net)))
     for name, slide in stream.slides.items():
         if name != stream.boundary and slide.rows > 1:
             smaller = dataclasses.replace(slide, rows=slide.rows - 1)
@@ -128,10 +126,9 @@ def test_one_row_less_is_refused(net: QuantNet) -> None:
                 check_stream(net, faulty)
 
 
-@given(chains())
-def test_a_row_is_computed_by_a_layer_of_one_row(net: QuantNet) -> None:
-    stream = plan_stream(net)
-    assert stream is not None
+@given(chains(), st.data())
+def test_a_row_is_computed_by_a_layer_of_one_row(net: QuantNet, data: st.DataObject) -> None:
+    stream = data.draw(st.sampled_from(plan_streams(net)))
     for layer in net.layers:
         if layer.name in stream.layers:
             row = row_layer(layer)
@@ -150,8 +147,7 @@ def test_missing_padding_below_leaves_rows_uncomputed() -> None:
     image = {"height": 8, "width": 4, "channels": 4, "scale": IMAGE_SCALE}
     arch = {"name": "one", "image": image, "layers": layers, "personal": ["head.*"]}
     net = quant_net(Architecture.from_json(arch))
-    stream = plan_stream(net)
-    assert stream is not None
+    (stream,) = plan_streams(net)
     short = dataclasses.replace(stream.slides["image"], bottom=0)
     faulty = dataclasses.replace(stream, slides={**stream.slides, "image": short})
     with pytest.raises(GateBreach, match="the image ends and rows are missing"):
