@@ -8,6 +8,41 @@ Json = dict[str, Any]
 
 IMAGE_SCALE = 1 / 64
 
+ROWS: Json = {
+    "name": "rows",
+    "image": {"height": 8, "width": 8, "channels": 4, "scale": IMAGE_SCALE},
+    "layers": [
+        {
+            "name": "conv0",
+            "op": "conv2d",
+            "inputs": ["image"],
+            "channels": 4,
+            "kernel": [3, 3],
+            "padding": [1, 1, 1, 1],
+            "activation": {"kind": "prelu"},
+        },
+        {
+            "name": "depthwise0",
+            "op": "depthwise",
+            "inputs": ["conv0"],
+            "kernel": [3, 3],
+            "stride": [2, 2],
+            "padding": [1, 1, 0, 0],
+            "activation": {"kind": "relu"},
+        },
+        {"name": "features", "op": "flatten", "inputs": ["depthwise0"]},
+        {
+            "name": "head",
+            "op": "dense",
+            "inputs": ["features"],
+            "channels": 1,
+            "output": "int32",
+        },
+        {"name": "decision", "op": "plain_decision", "inputs": ["head"]},
+    ],
+    "personal": ["head.*"],
+}
+
 CONV_HEAD: Json = {
     "name": "conv-head",
     "image": {"height": 9, "width": 7, "channels": 3, "scale": IMAGE_SCALE},

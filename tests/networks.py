@@ -16,7 +16,7 @@ import numpy as np
 from codegen.nets import IMAGE, Architecture, FloatNet, QuantNet
 from codegen.ops.mac import MacOp
 from codegen.quantise import quantise
-from tests.architectures import CONV_HEAD, DEPTHWISE_ALL, IMAGE_SCALE, MOVES, TWO_INPUTS
+from tests.architectures import CONV_HEAD, DEPTHWISE_ALL, IMAGE_SCALE, MOVES, ROWS, TWO_INPUTS
 
 _OBSERVED = ("add", "concat", "lookup", "mul", "sub")  # without weights, with a scale of their own
 _IMAGE_RMS = 128 / math.sqrt(3) * IMAGE_SCALE  # of uniformly distributed bytes
@@ -65,6 +65,11 @@ def conv_head(person_seed: int = 2) -> QuantNet:
 def depthwise_all(person_seed: int = 2) -> QuantNet:
     """Everything is the person's: depthwise, pointwise, all pools, dense, plain decision."""
     return quant_net(Architecture.from_json(DEPTHWISE_ALL), person_seed=person_seed)
+
+
+def rows() -> QuantNet:
+    """What kernels for DSP compute, and what can be streamed."""
+    return quant_net(Architecture.from_json(ROWS))
 
 
 def two_inputs() -> QuantNet:

@@ -16,11 +16,11 @@ from codegen.emit import emit, emit_network
 from codegen.nets import QuantNet
 from codegen.schedule import schedule
 from codegen.targets import find_target
-from tests.networks import conv_head, depthwise_all, two_inputs
+from tests.networks import conv_head, depthwise_all, rows, two_inputs
 
 HERE = Path(__file__).parent
 HINT = "to write it: pytest tests/golden --update-golden, then review the difference"
-MAKERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all, two_inputs)
+MAKERS: tuple[Callable[[], QuantNet], ...] = (conv_head, depthwise_all, rows, two_inputs)
 
 
 @pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
@@ -38,6 +38,8 @@ def test_generated_folder(make: Callable[[], QuantNet], update_golden: bool) -> 
 
 def emitted_files(net: QuantNet) -> Mapping[str, bytes]:
     target = find_target("cortex-m4")
+    if net.arch.name == "rows":
+        return emit(schedule(net, target, "small"), "golden").files
     if net.arch.is_verifier:
         return emit(schedule(net, target), "golden").files
     names = (*net.arch.input_names, *net.arch.outputs)
