@@ -108,7 +108,7 @@ TARGETS: tuple[Target, ...] = (
         "mps3-an547",
         fpu="auto",
         zig_extra="+mve",  # its description of the core leaves Helium out
-        features=("dsp", "mve"),
+        features=("dsp", "long-multiply", "mve"),
     ),
     Target(
         name="rv32imc",

@@ -57,6 +57,7 @@ class PackedContext(ShortContext):
     pad_left: int
     padded: bool
     outside: tuple[int, ...]  # a pixel of the zero point
+    are_whole: bool  # whether four windows can be whole
     last_left: int  # the last column at which four windows are whole
     steps: tuple[int, ...]  # elements between the first window and each of the four
     pack: str
@@ -143,6 +144,7 @@ class Packed(Kernel):
         camera = op.mac_context(layer)["input_offset"]
         width, stride = window["output_width"], window["stride_x"]
         channels, outputs = layer.input_shapes[0][-1], layer.output_shape[-1]
+        last_left = window["input_width"] - window["kernel_width"] - (PIXELS - 1) * stride
         return PackedContext(
             layer=layer.name,
             function=function,
@@ -153,7 +155,8 @@ class Packed(Kernel):
             output_channels=outputs,
             output_row=width * outputs,
             outside=(layer.input_quantities[0].zero_point + camera,) * channels,
-            last_left=window["input_width"] - window["kernel_width"] - (PIXELS - 1) * stride,
+            are_whole=last_left >= 0,
+            last_left=last_left,
             steps=tuple(pixel * stride * channels for pixel in range(PIXELS)),
             pack=f"hv_pack_{'long' if self.long_multiply else 'short'}"
             + ("_camera" if camera else ""),

@@ -25,7 +25,7 @@ from host_tools.emulators import choose_emulator
 from host_tools.manifest import load_manifest
 from host_tools.run import run_trace
 from host_tools.simulator import Simulator
-from host_tools.toolchain import Purpose
+from host_tools.toolchain import Purpose, Toolchain
 from host_tools.toolchain import choose as choose_toolchain
 from tests.networks import extreme, images, samples, with_tensor
 from tests.ops.harness import assert_same
@@ -48,7 +48,12 @@ def extreme_for_kernels(net: QuantNet, seed: int) -> QuantNet:
     return net
 
 
-def check_on_host(scheduled: Sequence[ScheduledNet], seed: int, count: int = 6) -> None:
+def check_on_host(
+    scheduled: Sequence[ScheduledNet],
+    seed: int,
+    count: int = 6,
+    toolchain: Toolchain | None = None,
+) -> None:
     """The nets are persons of one kernel: the C twins give the reference's bits for each."""
     batch = images(scheduled[0].net.arch, count, seed)
     with tempfile.TemporaryDirectory() as parent:
@@ -56,7 +61,12 @@ def check_on_host(scheduled: Sequence[ScheduledNet], seed: int, count: int = 6) 
         program = _emitted(scheduled[0], folder)
         for one in scheduled:
             person = pack(program.person, program.abi[: program.person.header_bytes], one.stored())
-            _compare(one, batch, Simulator(folder, person=person).trace(batch), "host")
+            _compare(
+                one,
+                batch,
+                Simulator(folder, person=person, toolchain=toolchain).trace(batch),
+                "host",
+            )
 
 
 def check_on_board(
@@ -79,12 +89,16 @@ def check_on_board(
 
 
 def instructions(scheduled: ScheduledNet) -> int:
-    """What one inference of a network that is no verifier takes on the target's board, in QEMU."""
+    """What one inference of a made-up input takes on the target's board, in QEMU."""
     arch = scheduled.net.arch
-    batch = pack_inputs(arch, samples(arch, 1, seed=3))
-    with tempfile.TemporaryDirectory() as parent:
+    if arch.is_verifier:
+        emission, batch = emit(scheduled, "someone"), images(arch, 1, seed=3)
+    else:
         notes = dict.fromkeys((*arch.input_names, *arch.outputs), "")
-        write_emission(emit_network(scheduled, notes), Path(parent) / "emitted")
+        emission = emit_network(scheduled, notes)
+        batch = pack_inputs(arch, samples(arch, 1, seed=3))
+    with tempfile.TemporaryDirectory() as parent:
+        write_emission(emission, Path(parent) / "emitted")
         firmware = _built(scheduled, Path(parent), compiler=None)
         chosen = choose_emulator(firmware.order.board, "qemu")
         counts = run_trace(chosen, firmware, batch, count=True).outcome.counts

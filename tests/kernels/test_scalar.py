@@ -30,7 +30,7 @@ from codegen.scheduled_net import ScheduledNet, portable
 from codegen.targets import Target, find_target
 from host_tools.boards import load_board
 from host_tools.emulators import emulators_here
-from host_tools.toolchain import Purpose, choose
+from host_tools.toolchain import Purpose, all_available, choose
 from tests.bench.networks import net_m, net_p
 from tests.bench.table import from_file
 from tests.c_host import shared_library
@@ -154,6 +154,8 @@ NICE: tuple[tuple[Shape3, tuple[Json, ...]], ...] = (
         (
             {"op": "conv2d", "kernel": [3, 3], "stride": [1, 3], "channels": 2},
             {"op": "conv2d", "kernel": [2, 4], "padding": [0, 3, 1, 0], "channels": 1},
+            {"op": "conv2d", "kernel": [3, 4], "stride": [2, 3], "padding": [1, 3, 0, 1],
+             "channels": 3},
             {"op": "pointwise", "channels": 7},
             {"op": "depthwise", "kernel": [2, 3], "stride": [1, 3], "padding": [1, 2, 0, 0]},
             {"op": "depthwise", "kernel": [1, 1]},
@@ -185,6 +187,17 @@ def test_every_blocking_on_the_emulated_board(
         scheduled = scheduled_by(net, target, lambda _, found, n=number: found[n % len(found)])
         check_on_host((scheduled,), seed=2)
         check_on_board(scheduled, seed=2, emulator="qemu")
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("shape, cases", NICE, ids=("whole", "odd"))
+def test_every_compiler_of_this_machine_takes_them(
+    shape: Shape3, cases: tuple[Json, ...], target: Target
+) -> None:
+    """Without a warning."""
+    for source, toolchain in product(("image", "first"), all_available(Purpose.HOST)):
+        scheduled = schedule(extreme_but_short(_nice(shape, cases, source), seed=4), target)
+        check_on_host((scheduled,), seed=2, toolchain=toolchain)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
