@@ -68,13 +68,13 @@ class Kernel(ABC):
         """
         return ()
 
-    @abstractmethod
     def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
         """Names and layouts of the tensors as it reads them, in the order of its parameters."""
+        return layer.op.tensor_specs(layer.input_shapes)
 
-    @abstractmethod
     def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
-        """The layer's tensors in that layout."""
+        """The layer's tensors in that layout; unless a kernel says more, as they are."""
+        return dict(layer.tensors)
 
     def breaches(self, layer: QuantLayer) -> list[HvError]:
         """What this kernel needs to be exact and the actual weights do not grant."""

@@ -8,18 +8,14 @@ otherwise. Source: Armv7-M Architecture Reference Manual, A7.7 (SMLAD, SXTB16, S
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codegen.kernels.base import Kernel, PlanName
+from codegen.kernels.base import PlanName
 from codegen.kernels.dsp import (
-    DSP_FEATURES,
-    DSP_FRAMES,
-    DSP_HEADERS,
-    DSP_SOURCES,
+    DspKernel,
     load_int8,
     offset_text,
     register_range,
@@ -106,7 +102,7 @@ class TileContext(FinishContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvTile(Kernel):
+class ConvTile(DspKernel):
     """2 channels x 4 pixels.
 
     Attributes:
@@ -115,10 +111,6 @@ class ConvTile(Kernel):
     """
 
     name: ClassVar[str] = "conv_tile"
-    needs: ClassVar[frozenset[str]] = DSP_FEATURES
-    headers: ClassVar[tuple[str, ...]] = DSP_HEADERS
-    sources: ClassVar[tuple[str, ...]] = DSP_SOURCES
-    library_frames: ClassVar[Mapping[str, int]] = DSP_FRAMES
 
     weight_bits: Literal[8, 16]
     steps: int
@@ -137,10 +129,6 @@ class ConvTile(Kernel):
 
     def template(self, layer: QuantLayer) -> str:
         """One for both operators."""
-        return "dsp/tile"
-
-    def assembly(self, layer: QuantLayer) -> str:
-        """The tiles."""
         return "dsp/tile"
 
     def frames(self, layer: QuantLayer) -> dict[str, int]:

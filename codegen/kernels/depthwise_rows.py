@@ -7,18 +7,13 @@ of up to eight pixels stay in registers. Source: Armv7-M Architecture Reference 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
-from codegen.kernels.base import Kernel, PlanName
 from codegen.kernels.dsp import (
-    DSP_FEATURES,
-    DSP_FRAMES,
-    DSP_HEADERS,
-    DSP_SOURCES,
+    DspKernel,
     load_int8,
     offset_text,
     register_range,
@@ -127,7 +122,7 @@ class ChannelsContext(FinishContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DepthwiseRows(Kernel):
+class DepthwiseRows(DspKernel):
     """Up to eight pixels of a channel at a time.
 
     Attributes:
@@ -136,10 +131,6 @@ class DepthwiseRows(Kernel):
     """
 
     name: ClassVar[str] = "depthwise_rows"
-    needs: ClassVar[frozenset[str]] = DSP_FEATURES
-    headers: ClassVar[tuple[str, ...]] = DSP_HEADERS
-    sources: ClassVar[tuple[str, ...]] = DSP_SOURCES
-    library_frames: ClassVar[Mapping[str, int]] = DSP_FRAMES
 
     pixels: int
     group: int
@@ -154,16 +145,8 @@ class DepthwiseRows(Kernel):
         groups = sorted({channels, *(group for group in GROUPS if channels % group == 0)})
         return tuple(cls(pixels=pixels, group=group) for group in groups)
 
-    def suits(self, plan: PlanName) -> bool:
-        """Few channels at a time cost little, and no plan minds the memory they save."""
-        return True
-
     def template(self, layer: QuantLayer) -> str:
         """One."""
-        return "dsp/depthwise"
-
-    def assembly(self, layer: QuantLayer) -> str:
-        """The channels of a row."""
         return "dsp/depthwise"
 
     def frames(self, layer: QuantLayer) -> dict[str, int]:

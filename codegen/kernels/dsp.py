@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
+
+from codegen.kernels.base import Kernel
+from codegen.ops.base import QuantLayer
 
 DSP_FEATURES = frozenset({"dsp", "fpu"})  # the FPU's registers keep what the core has no room for
 DSP_HEADERS = ("hv_dsp.h",)
@@ -17,6 +21,19 @@ DSP_FRAMES: Mapping[str, int] = {
     "hv_move_down": 8,
     "hv_fill": 0,
 }
+
+
+class DspKernel(Kernel):
+    """A kernel whose inner loops are assembly that is named as its C is."""
+
+    needs: ClassVar[frozenset[str]] = DSP_FEATURES
+    headers: ClassVar[tuple[str, ...]] = DSP_HEADERS
+    sources: ClassVar[tuple[str, ...]] = DSP_SOURCES
+    library_frames: ClassVar[Mapping[str, int]] = DSP_FRAMES
+
+    def assembly(self, layer: QuantLayer) -> str:
+        """Beside its C."""
+        return self.template(layer)
 
 
 def offset_text(size_bytes: int) -> str:

@@ -8,10 +8,11 @@ last step reads beyond it does not matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from codegen.kernels.base import Kernel
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.mac import MacOp
 from codegen.ops.windows import Window
@@ -19,6 +20,13 @@ from codegen.ops.windows import Window
 HEADERS = ("hv_mve.h", "hv_mve_lanes.h", "hv_mve_twin.h")
 STEP_BYTES = 16  # of a vector
 TILE_CHANNELS = 4  # whose sums are requantised together
+
+
+class MveKernel(Kernel):
+    """A kernel of vectors."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"mve"})
+    headers: ClassVar[tuple[str, ...]] = HEADERS
 
 
 def steps_of(taps: int) -> int:

@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from codegen.kernels import mve
-from codegen.kernels.base import Kernel, ScratchView
+from codegen.kernels.base import ScratchView
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.conv2d import Conv2d
 from codegen.ops.mac import FinishContext
@@ -43,12 +43,10 @@ class MveConvContext(GeometryContext, FinishContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MveConv(Kernel):
+class MveConv(mve.MveKernel):
     """conv2d of at least 4 output channels."""
 
     name: ClassVar[str] = "mve_conv"
-    needs: ClassVar[frozenset[str]] = frozenset({"mve"})
-    headers: ClassVar[tuple[str, ...]] = mve.HEADERS
     scratch_view: ClassVar[ScratchView] = "int8"
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from codegen.kernels import mve
-from codegen.kernels.base import Kernel, ScratchView
+from codegen.kernels.base import ScratchView
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.dense import Dense, DenseContext
 from codegen.targets import Target
@@ -24,12 +24,10 @@ class MveDenseContext(DenseContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MveDense(Kernel):
+class MveDense(mve.MveKernel):
     """dense of at least 4 outputs."""
 
     name: ClassVar[str] = "mve_dense"
-    needs: ClassVar[frozenset[str]] = frozenset({"mve"})
-    headers: ClassVar[tuple[str, ...]] = mve.HEADERS
     scratch_view: ClassVar[ScratchView] = "int8"
 
     @classmethod

@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from codegen.kernels import mve
-from codegen.kernels.base import Kernel, ScratchView
+from codegen.kernels.base import ScratchView
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.depthwise import Depthwise
 from codegen.ops.mac import FinishContext
@@ -42,12 +42,10 @@ class MveDepthwiseContext(GeometryContext, FinishContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MveDepthwise(Kernel):
+class MveDepthwise(mve.MveKernel):
     """depthwise of windows of up to 16 taps."""
 
     name: ClassVar[str] = "mve_depthwise"
-    needs: ClassVar[frozenset[str]] = frozenset({"mve"})
-    headers: ClassVar[tuple[str, ...]] = mve.HEADERS
     scratch_view: ClassVar[ScratchView] = "int8"
 
     @classmethod

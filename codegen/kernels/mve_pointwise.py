@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from codegen.kernels import mve
-from codegen.kernels.base import Kernel, ScratchView
+from codegen.kernels.base import ScratchView
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.mac import FinishContext
 from codegen.ops.pointwise import Pointwise
@@ -35,12 +35,10 @@ class MvePointwiseContext(FinishContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MvePointwise(Kernel):
+class MvePointwise(mve.MveKernel):
     """pointwise of at least 4 output channels, not on a camera's bytes."""
 
     name: ClassVar[str] = "mve_pointwise"
-    needs: ClassVar[frozenset[str]] = frozenset({"mve"})
-    headers: ClassVar[tuple[str, ...]] = mve.HEADERS
     scratch_view: ClassVar[ScratchView] = "int8"
 
     @classmethod

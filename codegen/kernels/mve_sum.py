@@ -6,11 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import numpy as np
-
 from codegen.kernels import mve
-from codegen.kernels.base import Kernel
-from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
+from codegen.ops.base import KernelContext, QuantLayer
 from codegen.ops.rescaled_sum import RescaledSum
 from codegen.targets import Target
 
@@ -30,12 +27,10 @@ class MveSumContext(KernelContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MveSum(Kernel):
+class MveSum(mve.MveKernel):
     """add and sub of at least 4 elements, neither operand broadcast."""
 
     name: ClassVar[str] = "mve_sum"
-    needs: ClassVar[frozenset[str]] = frozenset({"mve"})
-    headers: ClassVar[tuple[str, ...]] = mve.HEADERS
 
     @classmethod
     def candidates(cls, layer: QuantLayer, target: Target) -> tuple[Self, ...]:
@@ -53,14 +48,6 @@ class MveSum(Kernel):
         if math.prod(layer.output_shape) % mve.TILE_CHANNELS:
             return ()
         return layer.op.overwrites(layer.input_shapes)
-
-    def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
-        """There are none."""
-        return {}
-
-    def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
-        """There are none."""
-        return {}
 
     def context(self, layer: QuantLayer, function: str) -> MveSumContext:
         """See templates/kernels/mve/sum.c.j2."""

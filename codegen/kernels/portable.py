@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import numpy as np
-
 from codegen.kernels.base import Kernel
-from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
+from codegen.ops.base import KernelContext, QuantLayer
 from codegen.targets import Target
 
 
@@ -34,14 +32,6 @@ class Portable(Kernel):
     def overwrites(self, layer: QuantLayer) -> tuple[int, ...]:
         """The operator knows."""
         return layer.op.overwrites(layer.input_shapes)
-
-    def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
-        """The layer's own."""
-        return layer.op.tensor_specs(layer.input_shapes)
-
-    def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
-        """As they are."""
-        return dict(layer.tensors)
 
     def context(self, layer: QuantLayer, function: str) -> KernelContext:
         """The operator's own."""

@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import numpy as np
-
 from codegen.arith import FRACTION_BITS
 from codegen.kernels.base import Kernel
 from codegen.kernels.scalar import is_scalar
-from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
+from codegen.ops.base import KernelContext, QuantLayer
 from codegen.ops.rescaled_sum import RescaledSum
 from codegen.targets import Target
 
@@ -50,14 +48,6 @@ class ScalarSum(Kernel):
     def overwrites(self, layer: QuantLayer) -> tuple[int, ...]:
         """Both: an element is written when those that make it have been read."""
         return (0, 1)
-
-    def stored_specs(self, layer: QuantLayer) -> dict[str, TensorSpec]:
-        """There are none."""
-        return {}
-
-    def stored(self, layer: QuantLayer) -> dict[str, np.ndarray]:
-        """There are none."""
-        return {}
 
     def context(self, layer: QuantLayer, function: str) -> ScalarSumContext:
         """See templates/kernels/scalar/sum.c.j2."""

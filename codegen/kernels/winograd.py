@@ -12,19 +12,17 @@ Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from codegen.errors import HvError
-from codegen.kernels.base import Kernel, PlanName, ScratchView
+from codegen.kernels.base import PlanName, ScratchView
 from codegen.kernels.dsp import (
-    DSP_FEATURES,
-    DSP_FRAMES,
     DSP_HEADERS,
     DSP_SOURCES,
+    DspKernel,
     load_int8,
 )
 from codegen.kernels.stream import multiplier_count, multipliers_of, quad_order
@@ -107,7 +105,7 @@ class WinogradContext(FinishContext):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Winograd(Kernel):
+class Winograd(DspKernel):
     """F(4x4, 3x3), four tiles and two output channels at a time.
 
     Attributes:
@@ -118,10 +116,8 @@ class Winograd(Kernel):
     """
 
     name: ClassVar[str] = "winograd"
-    needs: ClassVar[frozenset[str]] = DSP_FEATURES
     headers: ClassVar[tuple[str, ...]] = (*DSP_HEADERS, "hv_winograd.h")
     sources: ClassVar[tuple[str, ...]] = (*DSP_SOURCES, "hv_winograd.c")
-    library_frames: ClassVar[Mapping[str, int]] = DSP_FRAMES
     scratch_view: ClassVar[ScratchView] = "int32"
 
     weight_bits: Literal[8, 16]
@@ -146,10 +142,6 @@ class Winograd(Kernel):
 
     def template(self, layer: QuantLayer) -> str:
         """One."""
-        return "dsp/winograd"
-
-    def assembly(self, layer: QuantLayer) -> str:
-        """The transforms and the products."""
         return "dsp/winograd"
 
     def frames(self, layer: QuantLayer) -> dict[str, int]:
