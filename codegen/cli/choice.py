@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from codegen.plans import DEFAULT_PLAN, PLANS
+
 if TYPE_CHECKING:
     from codegen.schedule_file import ScheduleFile
 
@@ -35,8 +37,8 @@ def plan_option(function: F) -> F:
         ),
         click.option(
             "--plan",
-            type=click.Choice(["speed", "balanced", "small"]),
-            default="balanced",
+            type=click.Choice([each.name for each in PLANS]),
+            default=DEFAULT_PLAN,
             show_default=True,
             help="What the kernels are chosen for.",
         ),

@@ -19,7 +19,7 @@ from codegen.emit import Emission, emit, emit_network, write_emission
 from codegen.enrolment_gate import real_scores
 from codegen.nets import IMAGE, QuantNet
 from codegen.packing import member_offsets
-from codegen.schedule import DEFAULT_PLAN
+from codegen.plans import DEFAULT_PLAN
 from codegen.schedule_file import ScheduleFile
 from codegen.scheduled_net import ScheduledNet
 from codegen.targets import Target

@@ -18,7 +18,7 @@ from codegen.cli.common import table
 from codegen.cli.subject import Subject
 from codegen.emit import Emission, write_emission
 from codegen.plan import SCRATCH, MemoryPlan
-from codegen.schedule import DEFAULT_PLAN
+from codegen.plans import DEFAULT_PLAN
 from codegen.schedule_file import ScheduleFile
 from codegen.targets import Target
 from host_tools.build import Firmware, build_firmware

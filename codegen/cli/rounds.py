@@ -14,7 +14,8 @@ from codegen.errors import OutputsDiffer
 from codegen.kernels.base import Kernel
 from codegen.nets import QuantNet
 from codegen.packing import unpack_inputs
-from codegen.schedule import PLANS, candidates, with_kernels
+from codegen.plans import PLANS
+from codegen.schedule import candidates, with_kernels
 from codegen.schedule_file import Unit
 from codegen.scheduled_net import ScheduledNet
 from codegen.targets import Target

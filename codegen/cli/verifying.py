@@ -15,7 +15,7 @@ from codegen.cli.common import table
 from codegen.cli.subject import Subject
 from codegen.errors import OutputsDiffer
 from codegen.nets import IMAGE, QuantNet
-from codegen.schedule import DEFAULT_PLAN
+from codegen.plans import DEFAULT_PLAN
 from codegen.schedule_file import ScheduleFile
 from codegen.targets import Target
 from host_tools.boards import Board

@@ -12,9 +12,9 @@ import numpy as np
 
 from codegen.errors import HvError
 from codegen.ops.base import KernelContext, QuantLayer, TensorSpec
+from codegen.plans import PlanName
 from codegen.targets import Target
 
-PlanName = Literal["speed", "balanced", "small"]
 ScratchView = Literal["int8", "int16", "int32", "uint32"]
 
 

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from codegen.kernels.base import PlanName
 from codegen.kernels.dsp import (
     DspKernel,
     load_int8,
@@ -34,6 +33,7 @@ from codegen.ops.base import QuantLayer, TensorSpec, shape_text
 from codegen.ops.conv2d import Conv2d
 from codegen.ops.mac import FinishContext, MacOp
 from codegen.ops.pointwise import Pointwise
+from codegen.plans import PlanName
 from codegen.targets import Target
 
 WINDOW_ROWS_MAX = 5  # their pointers are kept in registers of the FPU

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from codegen.errors import HvError
-from codegen.kernels.base import PlanName, ScratchView
+from codegen.kernels.base import ScratchView
 from codegen.kernels.dsp import (
     DSP_HEADERS,
     DSP_SOURCES,
@@ -44,6 +44,7 @@ from codegen.kernels.winograd_lines import (
 from codegen.ops.base import QuantLayer, TensorSpec
 from codegen.ops.conv2d import Conv2d
 from codegen.ops.mac import FinishContext
+from codegen.plans import PlanName
 from codegen.targets import Target
 
 POINTS = SIDE * SIDE

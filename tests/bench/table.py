@@ -18,8 +18,8 @@ from codegen.cli.onnx_model import load_model
 from codegen.cli.profiling import NOT_KNOWN, Measured, cycles_per_mac, measure
 from codegen.cli.subject import Subject, SubjectOrder
 from codegen.errors import HvError
+from codegen.plans import PLANS
 from codegen.quantise import quantise
-from codegen.schedule import PLANS
 from codegen.targets import Target, find_target
 from hypernet.architectures import load_architecture
 from tests.bench.networks import NETWORKS

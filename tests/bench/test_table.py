@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from codegen.cli.profiling import measure
 from codegen.errors import HvError
-from codegen.schedule import PLANS
+from codegen.plans import PLANS
 from codegen.targets import CORTEX_M, find_target
 from host_tools.emulators import find_emulator
 from tests.bench.networks import NETWORKS, net_m, net_p
