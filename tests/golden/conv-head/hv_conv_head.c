@@ -354,13 +354,19 @@ static hv_status_t finish(
 #define HV_CONV_HEAD_AT_COUNTS 368u
 #define HV_CONV_HEAD_MARK 1u
 
-hv_status_t hv_conv_head_begin(uint8_t arena[HV_CONV_HEAD_ARENA_BYTES])
+static hv_status_t check_arena(const uint8_t arena[])
 {
     if (arena == NULL) {
         return HV_ERROR_ARGUMENT;
     }
-    if (((uintptr_t)arena % HV_CONV_HEAD_ARENA_ALIGNMENT) != 0u) {
-        return HV_ERROR_ALIGNMENT;
+    return (((uintptr_t)arena % HV_CONV_HEAD_ARENA_ALIGNMENT) == 0u) ? HV_OK : HV_ERROR_ALIGNMENT;
+}
+
+hv_status_t hv_conv_head_begin(uint8_t arena[HV_CONV_HEAD_ARENA_BYTES])
+{
+    const hv_status_t status = check_arena(arena);
+    if (status != HV_OK) {
+        return status;
     }
     uint32_t *const rows = hv_at_uint32(arena, HV_CONV_HEAD_AT_COUNTS);
     rows[0] = 0u;
@@ -377,7 +383,7 @@ hv_status_t hv_conv_head_push_row(
     if ((result == NULL) || (row == NULL)) {
         return HV_ERROR_ARGUMENT;
     }
-    hv_status_t status = check(person, (const uint8_t *)row, arena);
+    const hv_status_t status = check(person, row, arena);
     if (status != HV_OK) {
         return status;
     }

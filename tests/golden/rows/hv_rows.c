@@ -375,13 +375,19 @@ static advanced_t advance_image(uint8_t arena[], uint32_t rows[])
     return ADVANCED_PADDING;
 }
 
-hv_status_t hv_rows_begin(uint8_t arena[HV_ROWS_ARENA_BYTES])
+static hv_status_t check_arena(const uint8_t arena[])
 {
     if (arena == NULL) {
         return HV_ERROR_ARGUMENT;
     }
-    if (((uintptr_t)arena % HV_ROWS_ARENA_ALIGNMENT) != 0u) {
-        return HV_ERROR_ALIGNMENT;
+    return (((uintptr_t)arena % HV_ROWS_ARENA_ALIGNMENT) == 0u) ? HV_OK : HV_ERROR_ALIGNMENT;
+}
+
+hv_status_t hv_rows_begin(uint8_t arena[HV_ROWS_ARENA_BYTES])
+{
+    const hv_status_t status = check_arena(arena);
+    if (status != HV_OK) {
+        return status;
     }
     uint32_t *const rows = hv_at_uint32(arena, HV_ROWS_AT_COUNTS);
     rows[0] = 1u;
@@ -395,11 +401,12 @@ hv_status_t hv_rows_begin(uint8_t arena[HV_ROWS_ARENA_BYTES])
 
 hv_status_t hv_rows_feed(const uint8_t row[HV_ROWS_ROW_BYTES], uint8_t arena[HV_ROWS_ARENA_BYTES])
 {
-    if ((row == NULL) || (arena == NULL)) {
+    if (row == NULL) {
         return HV_ERROR_ARGUMENT;
     }
-    if (((uintptr_t)arena % HV_ROWS_ARENA_ALIGNMENT) != 0u) {
-        return HV_ERROR_ALIGNMENT;
+    const hv_status_t status = check_arena(arena);
+    if (status != HV_OK) {
+        return status;
     }
     uint32_t *const rows = hv_at_uint32(arena, HV_ROWS_AT_COUNTS);
     if ((rows[HV_ROWS_MARK] != HV_ROWS_BEGUN) || (rows[0] >= 9u)) {
@@ -455,7 +462,7 @@ hv_status_t hv_rows_push_row(
     if ((result == NULL) || (row == NULL)) {
         return HV_ERROR_ARGUMENT;
     }
-    hv_status_t status = check(person, (const uint8_t *)row, arena);
+    hv_status_t status = check(person, row, arena);
     if (status != HV_OK) {
         return status;
     }
