@@ -80,9 +80,10 @@ def command(
     asked = free(output.resolve()) if output else None  # told before the work begins
     entry = subject.load()
     out = asked or free((Path("build") / f"{entry.name}-firmware").resolve())
-    with pipeline.emitted(entry, core, plan=plan) as folder:
+    emission = pipeline.emission_of(entry, core, plan)
+    with pipeline.written(emission, entry.name) as folder:
         order = pipeline.trace_order(folder, core, compiler, out, board)
-        check_fit(needs_of(pipeline.emission_of(entry, core, plan).program), limits_of(order.board))
+        check_fit(needs_of(emission.program), limits_of(order.board))
         if dry_run:
             argvs = [list(argv) for argv in plan_firmware(order).argvs]
             print_result(as_json, {"commands": argvs}, [shlex.join(argv) for argv in argvs])

@@ -59,6 +59,15 @@ def emission_by(subject: Subject, scheduled: ScheduledNet) -> Emission:
 
 
 @contextmanager
+def written(emission: Emission, name: str) -> Iterator[Path]:
+    """A temporary folder that holds an emission."""
+    with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
+        folder = Path(scratch) / name
+        write_emission(emission, folder)
+        yield folder
+
+
+@contextmanager
 def emitted(
     subject: Subject,
     target: Target,
@@ -71,9 +80,7 @@ def emitted(
         write_emission(emission, folder)
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        fresh = Path(scratch) / subject.name
-        write_emission(emission, fresh)
+    with written(emission, subject.name) as fresh:
         yield fresh
 
 
