@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -16,8 +15,8 @@ from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
 from hypernet.evaluate import threshold_at
 from hypernet.generator import Generator
-from hypernet.plans import Plan
 from hypernet.scores import float_scores, unit_directions
+from hypernet.training.config import Config
 from hypernet.verifier import head_layer, to_real
 
 
@@ -26,7 +25,7 @@ def calibrate(
     pairs: Pairs,
     table: FaceTable,
     generator: Generator,
-    plan: Plan,
+    plan: Config,
     *,
     encoder: str,
     points: Sequence[Mapping[str, float | int | str]],
@@ -51,7 +50,7 @@ def calibrate(
         tensors=state_of(generator),
         ranges=observe_ranges(learnt, generator, seed=plan.seed),
         threshold=round(threshold, 6),
-        card={"plan": asdict(plan), "curve": list(points)},
+        card={"plan": plan.deciding(), "curve": list(points)},
     )
 
 

@@ -197,14 +197,8 @@ def _build(checkpoint: Checkpoint) -> Generator:
             hint=f"one of {', '.join(sorted(GENERATORS))}",
         )
     tensors = {name: torch.from_numpy(values) for name, values in checkpoint.tensors.items()}
-    body = {
-        name.removeprefix("body.").replace("/", "."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("body.")
-    }
     try:
-        generator = kind(checkpoint.architecture, body, tensors["projection"], tensors["mean"])
-        generator.load_state_dict(tensors)
+        generator = kind.from_state(checkpoint.architecture, tensors)
         _check_shapes(generator)
     except (KeyError, RuntimeError) as error:
         raise HvError(f"the checkpoint's tensors do not fit: {error}") from error

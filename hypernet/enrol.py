@@ -223,8 +223,8 @@ def _with_personal(checkpoint: Checkpoint, patterns: tuple[str, ...]) -> Archite
     own = checkpoint.architecture
     chosen = dataclasses.replace(own, personal=patterns)
     chosen.validate()
-    varying = own.float_tensor_shapes() if checkpoint.generator == "film" else _head(own)
-    shared = [name for name in varying if not chosen.is_personal(name)]
+    varying = _head(own) if checkpoint.generator == "last-layer" else own.float_tensor_shapes()
+    shared = [name for name in varying if own.is_personal(name) and not chosen.is_personal(name)]
     if shared:
         raise HvError(
             f"{len(shared)} tensors differ from person to person and cannot be shared",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from codegen.errors import HvError
 from codegen.nets import Architecture, Layer
 from codegen.ops.base import Activation, Shape
 from codegen.ops.mac import MacOp
+from hypernet.prelu import prelu
+from hypernet.training.distributed import ALONE, Processes
 
 _BATCH_NORM_EPSILON = 1e-5
 _BATCH_NORM_MOMENTUM = 0.1
@@ -68,10 +71,15 @@ class NormalisedLayer(nn.Module):
         gain: float [C], batch norm's.
         shift: float [C], batch norm's.
         slope: float [C], PReLU's before it is clamped to [0, 1]; absent otherwise.
+        mean: float [C], running statistics, as `variance`.
+        frozen: the running statistics are used, and kept, in training too.
+        processes: whose images make the statistics.
     """
 
     mean: Tensor
     variance: Tensor
+    frozen: bool = False
+    processes: Processes = ALONE
 
     def __init__(
         self, op: MacOp, input_shapes: tuple[Shape, ...], generator: torch.Generator
@@ -94,19 +102,21 @@ class NormalisedLayer(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """[N, H, W, C] or [N, C], batch norm in its training form when the module trains."""
         tensors = {"weight": self.weight, "bias": torch.zeros_like(self.shift)}
-        y = self.linear.float_forward(tensors, inputs)
-        normal = F.batch_norm(
-            y.movedim(-1, 1),
+        y = self.linear.float_forward(tensors, inputs).movedim(-1, 1)
+        training = self.training and not self.frozen
+        norm = F.batch_norm if self.processes.count == 1 or not training else self._shared_norm
+        normal = norm(
+            y,
             self.mean,
             self.variance,
             self.gain,
             self.shift,
-            training=self.training,
+            training=training,
             momentum=_BATCH_NORM_MOMENTUM,
             eps=_BATCH_NORM_EPSILON,
         )
         if "slope" in self._parameters:
-            return F.prelu(normal, self.clamped_slope()).movedim(1, -1)
+            return prelu(normal, self.clamped_slope()).movedim(1, -1)
         return self.op.activation.float_forward(normal.movedim(1, -1), None)
 
     def clamped_slope(self) -> Tensor:
@@ -114,7 +124,7 @@ class NormalisedLayer(nn.Module):
         return self.slope.clamp(0, 1)
 
     def fold(self) -> dict[str, Tensor]:
-        """weight, bias and slope of the same function without batch norm."""
+        """weight, bias and slope of the same function without batch norm; differentiable."""
         factor = self.gain / torch.sqrt(self.variance + _BATCH_NORM_EPSILON)
         shape = [1] * self.weight.dim()
         shape[self.op.channel_axis] = -1
@@ -122,7 +132,44 @@ class NormalisedLayer(nn.Module):
         tensors["bias"] = self.shift - self.mean * factor
         if "slope" in self._parameters:
             tensors["slope"] = self.clamped_slope()
-        return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        return tensors
+
+    def load_folded(self, tensors: Mapping[str, Tensor]) -> None:
+        """Becomes the function of folded tensors: with statistics that normalise nothing."""
+        with torch.no_grad():
+            self.weight.copy_(tensors["weight"])
+            self.shift.copy_(tensors["bias"])
+            self.gain.fill_(1.0)
+            self.mean.zero_()
+            self.variance.fill_(1.0 - _BATCH_NORM_EPSILON)
+            if "slope" in self._parameters:
+                self.slope.copy_(tensors["slope"])
+        self.frozen = True
+
+    def _shared_norm(
+        self,
+        y: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        gain: Tensor,
+        shift: Tensor,
+        *,
+        training: bool,
+        momentum: float,
+        eps: float,
+    ) -> Tensor:
+        """F.batch_norm over the images of all processes; PyTorch's own needs a GPU."""
+        axes = [axis for axis in range(y.dim()) if axis != 1]
+        shape = (-1,) + (1,) * (y.dim() - 2)
+        count = self.processes.count * y.numel() // y.shape[1]
+        centre = self.processes.sum_over(y.sum(axes)) / count
+        apart = y - centre.view(shape)
+        spread = self.processes.sum_over(apart.square().sum(axes)) / count
+        with torch.no_grad():
+            mean.lerp_(centre, momentum)
+            variance.lerp_(spread * count / (count - 1), momentum)
+        scaled = apart * (gain * torch.rsqrt(spread + eps)).view(shape)
+        return scaled + shift.view(shape)
 
 
 class Verifier(nn.Module):
@@ -166,10 +213,32 @@ class Verifier(nn.Module):
         return values[self.features]
 
     def fold(self) -> dict[str, Tensor]:
-        """The body's tensors in the house layout: {"conv0.weight": ...}."""
-        folded = {}
+        """The body's tensors in the house layout, {"conv0.weight": ...}; differentiable."""
+        return {
+            f"{name}.{tensor_name}": tensor
+            for name, layer in self.normalised()
+            for tensor_name, tensor in layer.fold().items()
+        }
+
+    def load_folded(self, body: Mapping[str, Tensor]) -> None:
+        """Takes over a folded body; its batch norm is frozen then."""
+        for name, layer in self.normalised():
+            start = len(name) + 1
+            own = {key[start:]: body[key] for key in body if key.startswith(f"{name}.")}
+            layer.load_folded(own)
+
+    def freeze(self) -> None:
+        """Keeps the batch norm's statistics as they are from now on."""
+        for _, layer in self.normalised():
+            layer.frozen = True
+
+    def share_statistics(self, processes: Processes) -> None:
+        """Takes batch norm's statistics over the images of all processes."""
+        for _, layer in self.normalised():
+            layer.processes = processes
+
+    def normalised(self) -> Iterator[tuple[str, NormalisedLayer]]:
+        """The layers with batch norm, by name."""
         for name, layer in self.layers.items():
             assert isinstance(layer, NormalisedLayer)
-            for tensor_name, tensor in layer.fold().items():
-                folded[f"{name}.{tensor_name}"] = tensor
-        return folded
+            yield name, layer

@@ -243,7 +243,7 @@ def test_wrong_usage(run: Run) -> None:
     assert run("emit").code == 2
     assert run("no-such-verb").code == 2
     assert run("simulate", "--user", "alice").code == 2
-    assert run("train", "--images", ".", "--steps", "-5").code == 2
+    assert run("train", "pq", "--images", ".", "--set", "stages.0.steps=-5").code == 1
 
 
 def test_crop_of_another_size(run: Run, alice: User, noise: Path) -> None:

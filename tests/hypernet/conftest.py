@@ -16,6 +16,7 @@ from PIL import Image
 from codegen.nets import Architecture
 from hypernet.backbone import Box, Embedding, Face, shrink_chip
 from hypernet.checkpoint import Checkpoint, state_of
+from hypernet.data import FaceTable, Pairs
 from hypernet.generator import LastLayerGenerator
 from hypernet.verifier import Verifier
 
@@ -116,6 +117,33 @@ def tiny_checkpoint(tiny: Architecture, tiny_generator: LastLayerGenerator) -> C
         threshold=0.25,
         card={"terms": "none"},
     )
+
+
+@pytest.fixture
+def table() -> FaceTable:
+    """Twelve people of four photographs: smooth patterns, and embeddings to match."""
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(12), 4)
+    patterns = rng.uniform(0, 255, (12, 4, 4, 3))[people] + rng.normal(0, 10, (48, 4, 4, 3))
+    chips = patterns.clip(0, 255).astype(np.uint8).repeat(32, axis=1).repeat(32, axis=2)
+    embeddings = rng.normal(0, 1, (12, 8))[people] + rng.normal(0, 0.1, (48, 8))
+    return FaceTable(
+        files=np.array([f"{row}.jpg" for row in range(48)]),
+        people=np.array([f"p{person:02d}" for person in people]),
+        folds=np.where(people < 8, 1, 9).astype(np.int32),
+        chips=chips,
+        embeddings=embeddings.astype(np.float32),
+        found=np.ones(48, np.int8),
+    )
+
+
+@pytest.fixture
+def pairs(table: FaceTable) -> Pairs:
+    first = np.arange(0, 47)
+    second = np.where(first % 2 == 0, first + 1, (first + 9) % 48)
+    keep = table.folds[first] == table.folds[second]
+    same = table.people[first] == table.people[second]
+    return Pairs(first=first, second=second, same=same, folds=table.folds[first]).select(keep)
 
 
 @dataclass(frozen=True, kw_only=True)

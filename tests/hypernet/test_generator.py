@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
 from codegen.nets import Architecture
 from hypernet.generator import FilmGenerator, Generator, LastLayerGenerator
-from hypernet.losses import matrix_loss
-from hypernet.train import cosines
+from hypernet.training.losses import matrix_loss
+from hypernet.training.verifiers import generated, score_matrix
 
 
 @pytest.fixture
 def film(tiny: Architecture, tiny_generator: LastLayerGenerator) -> FilmGenerator:
     return FilmGenerator(
-        tiny,
+        dataclasses.replace(tiny, personal=("*",)),
         tiny_generator.shared_body(),
         tiny_generator.projection.detach(),
         tiny_generator.mean,
@@ -94,7 +96,7 @@ def test_the_matrix_loss_reaches_every_part_of_h_gen(film: FilmGenerator) -> Non
         film.film.normal_(0, 0.01)
     directions = _directions(4)
     images = torch.randn(4, 64, 64, 3)
-    scores = torch.stack([cosines(film.architecture, film(e), images) for e in directions])
+    scores = score_matrix(film, generated(film, directions), images)
     same = torch.tensor([0, 0, 1, 1])[:, None] == torch.tensor([0, 0, 1, 1])[None]
     matrix_loss(8 * scores, same).backward()
     assert scores.shape == (4, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hypernet.kcs import (
+from hypernet.training.kcs import (
     People,
     cluster_centres,
     draw_images,

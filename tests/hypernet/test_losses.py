@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from hypernet.losses import (
+from hypernet.training.losses import (
     DistillationWeights,
     distillation_loss,
     info_nce,

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hypernet.training.settings import number
+
 _EXCLUDED = -1e4  # a logit so low that its softmax is zero in float32
 
 
@@ -16,9 +18,9 @@ _EXCLUDED = -1e4  # a logit so low that its softmax is zero in float32
 class DistillationWeights:
     """How the terms of `distillation_loss` are weighed."""
 
-    contrast: float = 0.5
-    temperature: float = 16.0
-    orthogonal: float = 1.0
+    contrast: float = number(0.5, least=0)
+    temperature: float = number(16.0, least=0)
+    orthogonal: float = number(1.0, least=0)
 
 
 def distillation_loss(
@@ -48,7 +50,9 @@ def distillation_loss(
     likeness = (mapped * target).sum(dim=1).mean()
     contrast = info_nce(mapped @ target.T * weights.temperature, person)
     gram = projection @ projection.T
-    departure = (gram - torch.eye(len(gram), dtype=gram.dtype)).square().sum() / len(gram)
+    departure = (
+        gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    ).square().sum() / len(gram)
     return 1 - likeness + weights.contrast * contrast + weights.orthogonal * departure
 
 
@@ -62,26 +66,30 @@ def info_nce(logits: Tensor, person: Tensor) -> Tensor:
     Returns:
         Scalar: the mean of the cross-entropies along rows and along columns.
     """
-    diagonal = torch.eye(len(person), dtype=torch.bool)
+    diagonal = torch.eye(len(person), dtype=torch.bool, device=person.device)
     masked = logits.masked_fill((person[:, None] == person[None]) & ~diagonal, _EXCLUDED)
-    answer = torch.arange(len(person))
+    answer = torch.arange(len(person), device=person.device)
     return (F.cross_entropy(masked, answer) + F.cross_entropy(masked.T, answer)) / 2
 
 
-def matrix_loss(logits: Tensor, same: Tensor) -> Tensor:
+def matrix_loss(logits: Tensor, same: Tensor, positive_weight: float = 0.0) -> Tensor:
     """Binary cross-entropy of every verifier against every image (paper, section 3).
 
-    Positives are rare (n of n*B in a row), so they are weighted to count as much as negatives.
+    Positives are rare (n of n*B in a row), so they are weighted.
 
     Args:
         logits: float [V, I], verifier by image.
         same: bool [V, I], verifier and image are of one person; both kinds occur.
+        positive_weight: how much a positive counts beside a negative; 0 lets all positives
+            together count as much as all negatives.
 
     Returns:
-        Scalar: (mean over positives + mean over negatives) / 2.
+        Scalar: the weighted mean.
     """
     loss = F.binary_cross_entropy_with_logits(logits, same.to(logits.dtype), reduction="none")
-    return (loss[same].mean() + loss[~same].mean()) / 2
+    weight = positive_weight or float((~same).sum() / same.sum())
+    weights = torch.where(same, weight, 1.0)
+    return (loss * weights).sum() / weights.sum()
 
 
 def norm_penalty(tensors: Mapping[str, Tensor]) -> Tensor:

@@ -1,0 +1,107 @@
+"""Several processes on one batch, started by `torchrun`: the loss is that of one process.
+
+Every process draws the same batch, takes its own share of the images, and gathers the features of
+all before the loss. So each computes the loss of the whole batch. The sum of those losses, which
+backward follows through `gather` and `sum_over`, is the loss times the number of processes: the
+mean of the gradients over the processes is then exactly the gradient of the loss, for numbers used
+before the gathering as well as after it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from codegen.errors import HvError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """Who shares the work.
+
+    Attributes:
+        rank: this process, from 0.
+        count: of all.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one writes and talks."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> slice:
+        """The part of a batch that is this process's.
+
+        Raises:
+            HvError: it cannot be shared evenly.
+        """
+        if batch % self.count:
+            raise HvError(
+                f"a batch of {batch} images cannot be shared by {self.count} processes",
+                hint=f"a multiple of {self.count}",
+            )
+        part = batch // self.count
+        return slice(self.rank * part, (self.rank + 1) * part)
+
+    def gather(self, own: Tensor) -> Tensor:
+        """The shares of all, in order, along the first axis; differentiable."""
+        if self.count == 1:
+            return own
+        from torch.distributed.nn.functional import all_gather
+
+        return torch.cat(all_gather(own.contiguous()))  # type: ignore[no-untyped-call]
+
+    def sum_over(self, own: Tensor) -> Tensor:
+        """The sum of all processes' tensors; differentiable."""
+        if self.count == 1:
+            return own
+        from torch.distributed.nn.functional import all_reduce
+
+        total: Tensor = all_reduce(own)  # type: ignore[no-untyped-call]
+        return total
+
+    def mean_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replaces every gradient by its mean over the processes."""
+        if self.count == 1:
+            return
+        gradients = [own.grad for own in parameters if own.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.count
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def any(self, mine: bool) -> bool:
+        """Whether it is so for any process; all get the same answer."""
+        if self.count == 1:
+            return mine
+        flag = torch.tensor(float(mine))
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag.item())
+
+
+ALONE = Processes()
+
+
+@contextmanager
+def joined() -> Iterator[Processes]:
+    """Joins the processes that `torchrun` started; alone without it."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield ALONE
+        return
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield Processes(rank=dist.get_rank(), count=count)
+    finally:
+        dist.destroy_process_group()

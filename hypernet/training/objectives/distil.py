@@ -1,0 +1,114 @@
+"""The warm start: one body for everybody learns to say what the encoder says.
+
+No labels are needed: every photograph counts, people with a single one too. What comes out is a
+working hypernetwork whose personal part is the last layer, P^T e.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codegen.errors import HvError
+from hypernet.generator import Generator, LastLayerGenerator
+from hypernet.training.batches import shuffled_rows
+from hypernet.training.losses import DistillationWeights, distillation_loss
+from hypernet.training.objectives.base import (
+    Learnt,
+    Objective,
+    Outcome,
+    StageSettings,
+    Task,
+    composition,
+)
+from hypernet.training.optimiser import decayed
+from hypernet.training.settings import number
+from hypernet.verifier import Verifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistilSettings(StageSettings):
+    """Keys of a distil stage.
+
+    Attributes:
+        batch: images of a step.
+        weights: of the loss's terms.
+    """
+
+    batch: int = number(128, least=2)
+    weights: DistillationWeights = field(default_factory=DistillationWeights)
+
+
+class Student(nn.Module):
+    """A body, and the map P from its features to embeddings."""
+
+    def __init__(self, verifier: Verifier, dimensions: int, seed: int) -> None:
+        """P starts with orthonormal rows."""
+        super().__init__()
+        self.verifier = verifier
+        self.projection = nn.Parameter(torch.empty(dimensions, verifier.feature_count))
+        nn.init.orthogonal_(self.projection, generator=torch.Generator().manual_seed(seed))
+
+    def mapped(self, features: Tensor) -> Tensor:
+        """P h / |h|: float32 [N, D]; its product with e is the device's score."""
+        return F.normalize(features.float(), dim=1) @ self.projection.T
+
+
+class Distillation(Task):
+    """A distil stage that has begun."""
+
+    module: Student
+
+    def __init__(self, settings: DistilSettings, learnt: Learnt, start: Generator | None) -> None:
+        """From random weights, or from a hypernetwork's shared body and P."""
+        table = learnt.table
+        if len(table.files) < settings.batch:
+            raise HvError(
+                f"{len(table.files)} photographs to learn from, at least {settings.batch} needed",
+                hint="more training folds, or a smaller batch",
+            )
+        self._settings, self._learnt = settings, learnt
+        self._person = torch.from_numpy(table.person_numbers())
+        embeddings = torch.from_numpy(table.embeddings)
+        self._mean = embeddings.mean(dim=0) if start is None else start.mean
+        self._target = F.normalize(embeddings - self._mean, dim=1)
+        verifier = Verifier(learnt.architecture, seed=learnt.seed)
+        verifier.share_statistics(learnt.processes)
+        self.module = Student(verifier, embeddings.shape[1], learnt.seed)
+        if start is not None:
+            verifier.load_folded(start.shared_body())
+            self.module.projection.data.copy_(start.projection)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """One rate for all."""
+        return decayed(self.module, self._settings.weight_decay)
+
+    def outcome(self, step: int, *, quantised: bool) -> Outcome:
+        """Loss over every photograph once per round."""
+        learnt, settings = self._learnt, self._settings
+        count = len(learnt.table.files)
+        drawn = shuffled_rows(count, batch=settings.batch, seed=learnt.seed, step=step)
+        rows = torch.from_numpy(drawn)
+        images = learnt.images(rows, step)
+        with learnt.autocast():
+            features = self.module.verifier(images)
+        mapped = learnt.processes.gather(self.module.mapped(features))
+        target, person = self._target[rows].to(mapped), self._person[rows].to(mapped.device)
+        loss = distillation_loss(mapped, target, person, self.module.projection, settings.weights)
+        with torch.no_grad():
+            cosine = F.cosine_similarity(mapped, target).mean()
+        return Outcome(loss=loss, facts={"cosine": float(cosine), **composition(person, target)})
+
+    def generator(self, module: nn.Module) -> LastLayerGenerator:
+        """The folded body, shared by all, and P."""
+        assert isinstance(module, Student)
+        body = {name: tensor.detach().cpu() for name, tensor in module.verifier.fold().items()}
+        projection = module.projection.detach().cpu()
+        return LastLayerGenerator(self._learnt.architecture, body, projection, self._mean)
+
+
+DISTIL = Objective(name="distil", settings=DistilSettings, begin=Distillation)

@@ -1,0 +1,92 @@
+"""The scores that judge a training, in floats and in integers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from codegen.nets import float_forward
+from codegen.quantise import quantise
+from codegen.reference import run
+from hypernet.backbone import shrink_chips
+from hypernet.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from hypernet.data import FaceTable, Pairs
+from hypernet.generator import LastLayerGenerator
+from hypernet.results import measure_checkpoint, with_card
+from hypernet.scores import float_scores, integer_scores
+from hypernet.verifier import to_real
+
+
+@pytest.mark.parametrize("personal", [("head.*", "decision.*"), ("conv2.*", "head.*"), ("*",)])
+def test_scores_are_those_of_the_whole_network(
+    personal: tuple[str, ...], table: FaceTable, tiny_checkpoint: Checkpoint
+) -> None:
+    """Whatever is shared and cached: the same as running every pair's network alone."""
+    architecture = dataclasses.replace(tiny_checkpoint.architecture, personal=personal)
+    checkpoint = dataclasses.replace(tiny_checkpoint, architecture=architecture)
+    generator = checkpoint.build()
+    enrolled, streamed = np.array([0, 5, 0, 9]), np.array([3, 3, 7, 9])
+    real = float_scores(generator, table)(enrolled, streamed)
+    integer = integer_scores(generator, table, checkpoint.float_net)(enrolled, streamed)
+    crops = shrink_chips(table.chips[streamed])
+    for place, row in enumerate(enrolled):
+        with torch.no_grad():
+            theta = generator(generator.centre(torch.from_numpy(table.embeddings[row])))
+            values = float_forward(
+                architecture,
+                theta,
+                to_real(torch.from_numpy(crops[place : place + 1]), architecture),
+            )
+        weight = theta["head.weight"].norm()
+        expected = float(values["decision"][0, 0] / weight)
+        assert real[place] == pytest.approx(expected, abs=1e-5)
+        net = quantise(checkpoint.float_net(theta))
+        score, norm_squared, _ = run(net, crops[place : place + 1])["decision"][0]
+        q_weight = np.linalg.norm(net.tensors()["head.weight"].astype(float))
+        assert integer[place] == pytest.approx(score / np.sqrt(norm_squared) / q_weight)
+        assert integer[place] == pytest.approx(expected, abs=0.1)
+
+
+def test_integer_scores_accept_what_the_device_accepts(
+    table: FaceTable, tiny_checkpoint: Checkpoint
+) -> None:
+    generator = tiny_checkpoint.build()
+    assert isinstance(generator, LastLayerGenerator)
+    streamed = np.arange(48)
+    scores = integer_scores(generator, table, tiny_checkpoint.float_net)(
+        np.zeros(48, np.intp), streamed
+    )
+    checkpoint = dataclasses.replace(
+        tiny_checkpoint, threshold=float(np.median(scores[scores > 0])) + 1e-4
+    )
+    with torch.no_grad():
+        theta = generator(generator.centre(torch.from_numpy(table.embeddings[0])))
+    decided = run(quantise(checkpoint.float_net(theta)), shrink_chips(table.chips))["decision"]
+    np.testing.assert_array_equal(decided[:, 2] == 1, scores >= checkpoint.threshold)
+
+
+def test_a_measured_checkpoint_carries_its_results(
+    table: FaceTable, pairs: Pairs, tiny_checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    result = measure_checkpoint(
+        tiny_checkpoint, table, pairs, test_folds=[9], tuning_folds=[1], arithmetic="int8"
+    )
+    told = with_card(
+        tiny_checkpoint,
+        command="hvcodegen train",
+        data="made",
+        measured={"int8": result},
+        tuning_folds=[1],
+        test_folds=[9],
+    )
+    save_checkpoint(told, tmp_path)
+    card = load_checkpoint(tmp_path / "tiny").card
+    assert card["measured"]["int8"]["left_out"]["mean"]["auc"] == pytest.approx(
+        result.left_out.mean.auc, abs=1e-5
+    )
+    assert card["command"] == "hvcodegen train"
+    assert "liveness" in card["limits"]
