@@ -56,12 +56,9 @@ class Conv2d(Window, MacOp):
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
         """[N, H, W, Cin] -> [N, OH, OW, Cout]."""
-        from torch.nn import functional as F
-
-        x = self.pad_float(inputs[0])
         weight = tensors["weight"].permute(0, 3, 1, 2)
-        y = F.conv2d(x, weight, tensors["bias"], stride=self.stride)
-        return self.activation.float_forward(y.permute(0, 2, 3, 1), tensors.get("slope"))
+        y = self.convolve_float(inputs[0], weight, tensors["bias"])
+        return self.activation.float_forward(y, tensors.get("slope"))
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """im2col, then int32 dot products."""

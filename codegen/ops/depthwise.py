@@ -54,12 +54,9 @@ class Depthwise(Window, MacOp):
         self, tensors: Mapping[str, torch.Tensor], inputs: tuple[torch.Tensor, ...]
     ) -> torch.Tensor:
         """[N, H, W, C] -> [N, OH, OW, C]."""
-        from torch.nn import functional as F
-
-        x = self.pad_float(inputs[0])
         weight = tensors["weight"].permute(2, 0, 1).unsqueeze(1)
-        y = F.conv2d(x, weight, tensors["bias"], stride=self.stride, groups=weight.shape[0])
-        return self.activation.float_forward(y.permute(0, 2, 3, 1), tensors.get("slope"))
+        y = self.convolve_float(inputs[0], weight, tensors["bias"], weight.shape[0])
+        return self.activation.float_forward(y, tensors.get("slope"))
 
     def reference(self, layer: QuantLayer, inputs: tuple[Array, ...]) -> Array:
         """im2col, then an int32 sum over the taps of each channel."""

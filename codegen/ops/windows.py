@@ -152,6 +152,23 @@ class Window:
         """
         return self.padding[:2] == (0, 0)
 
+    def convolve_float(
+        self, image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, groups: int = 1
+    ) -> torch.Tensor:
+        """PyTorch's convolution of [N, H, W, C] with [Cout, Cin / groups, kh, kw]: [N, OH, OW, Cout].
+
+        Padding that is alike on both sides is left to it: a padded copy costs time in training.
+        """
+        from torch.nn import functional as F
+
+        top, left, bottom, right = self.padding
+        if (top, left) == (bottom, right):
+            x, padding = image.permute(0, 3, 1, 2), (top, left)
+        else:
+            x, padding = self.pad_float(image), (0, 0)
+        y = F.conv2d(x, weight, bias, self.stride, padding, groups=groups)
+        return y.permute(0, 2, 3, 1)
+
     def pad_float(self, image: torch.Tensor, value: float = 0.0) -> torch.Tensor:
         """[N, H, W, C] -> padded [N, C, H', W'], for PyTorch's own operators."""
         from torch.nn import functional as F

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -18,6 +19,10 @@ from torch import Tensor
 from codegen.errors import HvError
 
 _FORMAT = 1
+_UNREADABLE = (
+    OSError,
+    RuntimeError, ValueError, KeyError, TypeError, EOFError, AttributeError, UnpicklingError
+)  # fmt: skip
 Point = dict[str, float | int | str]
 
 
@@ -87,7 +92,7 @@ def load_state(path: Path, deciding: Mapping[str, Any]) -> State:
         raise HvError(
             "there is nothing to go on with", where=str(path), hint="leave --resume out"
         ) from error
-    except (RuntimeError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise HvError(
             f"the state cannot be read: {error}", where=str(path), hint="train from the beginning"
         ) from error
