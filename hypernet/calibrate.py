@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from hypernet.data import NOT_FOUND, FaceTable, Pairs
 from hypernet.evaluate import threshold_at
 from hypernet.generator import Generator
 from hypernet.scores import float_scores, unit_directions
-from hypernet.training.config import Config
 from hypernet.verifier import head_layer, to_real
+
+if TYPE_CHECKING:  # the config knows the objectives, and those ask for ranges
+    from hypernet.training.config import Config
 
 
 def calibrate(

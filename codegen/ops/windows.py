@@ -155,7 +155,7 @@ class Window:
     def convolve_float(
         self, image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, groups: int = 1
     ) -> torch.Tensor:
-        """PyTorch's convolution of [N, H, W, C] with [Cout, Cin / groups, kh, kw]: [N, OH, OW, Cout].
+        """PyTorch's convolution of [N, H, W, C] with [Cout, C / groups, kh, kw]: channels last.
 
         Padding that is alike on both sides is left to it: a padded copy costs time in training.
         """

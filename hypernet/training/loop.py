@@ -30,6 +30,7 @@ from hypernet.training.optimiser import MovingAverage, adamw, set_rates
 from hypernet.training.state import Before, State
 
 Report = Callable[[Step], None]
+Ranges = dict[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,17 +107,25 @@ def train(
             generator = GENERATORS[before.kind].from_state(architecture, before.tensors)
     with run.interruption.watching():
         for index in range(saved.stage if saved else 0, len(config.stages)):
-            generator = _train_stage(run, index, generator, saved)
+            generator, ranges = _train_stage(run, index, generator, saved)
             saved = None
     assert generator is not None  # a config has a stage
     made = calibrate(
         learnt, pairs, table, generator, config, encoder=encoder, points=run.curve.points
     )
+    if ranges:  # the integers that the last stage trained for
+        made = replace(made, ranges=ranges)
     return replace(made, card={**made.card, "start": start.name if start else None})
 
 
-def _train_stage(run: Run, index: int, start: Generator | None, saved: State | None) -> Generator:
-    """One stage, from its beginning or from a saved state."""
+def _train_stage(
+    run: Run, index: int, start: Generator | None, saved: State | None
+) -> tuple[Generator, Ranges | None]:
+    """One stage, from its beginning or from a saved state.
+
+    Returns:
+        The hypernetwork, and the ranges of its layers if the stage was quantisation-aware.
+    """
     settings, processes = run.config.stages[index], run.learnt.processes
     learnt = replace(run.learnt, seed=_stage_seed(run.config.seed, index))
     before = Before(kind=start.kind, tensors=_copied(start)) if start else None
@@ -153,7 +162,7 @@ def _train_stage(run: Run, index: int, start: Generator | None, saved: State | N
             _save(run, stage, step)
         if stop:
             raise Stopped(f"stopped after step {step} of {settings.steps}")
-    return task.generator(stage.average.module)
+    return task.generator(stage.average.module), task.ranges()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

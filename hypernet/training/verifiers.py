@@ -9,8 +9,14 @@ from torch import Tensor
 from torch.func import vmap
 from torch.nn import functional as F
 
-from codegen.nets import Architecture, Layer
+from codegen.nets import IMAGE, Architecture, Layer, QuantNet
 from hypernet.generator import Generator, Theta
+from hypernet.training.fake_quantise import (
+    IntegerBody,
+    Ranges,
+    integer_network,
+    quantised_head,
+)
 from hypernet.verifier import body_layers, head_layer
 
 Values = dict[str, Tensor]
@@ -35,11 +41,11 @@ def generated(generator: Generator, directions: Tensor) -> Theta:
         directions: float [V, D], centred embeddings of unit length.
     """
     every: Theta = vmap(generator)(directions)
-    head = f"{generator.head}.weight"
+    head, body = f"{generator.head}.weight", generator.shared_body()
     return {
         name: tensor
         for name, tensor in every.items()
-        if name == head or generator.architecture.is_personal(name)
+        if name == head or (name in body and generator.architecture.is_personal(name))
     }
 
 
@@ -71,6 +77,58 @@ def score_matrix(generator: Generator, own: Theta, images: Tensor) -> Tensor:
 
     features: Tensor = vmap(one)(own)
     return torch.einsum("vf,vif->vi", weights, F.normalize(features.float(), dim=2))
+
+
+def quantised_scores(generator: Generator, own: Theta, images: Tensor, ranges: Ranges) -> Tensor:
+    """`score_matrix` of the integer networks, bit for bit; straight-through gradients.
+
+    Args:
+        generator: h_gen; makes the shared tensors.
+        own: of V verifiers, by `generated`.
+        images: float [I, H, W, C].
+        ranges: of the layers, shared by all.
+    """
+    architecture = generator.architecture
+    head = head_layer(architecture)
+    shared, personal = shared_and_personal(architecture)
+    body = generator.shared_body()
+    heads = own[f"{head.name}.weight"][:, 0]
+    weights = F.normalize(quantised_head(heads), dim=1)
+    integer = IntegerBody(_integer_networks(generator, own, ranges), images.device)
+    every = integer.integers()
+    first = {name: stacked[0] for name, stacked in every.items()}
+    values = integer.run(_names(shared), body, first, {IMAGE: integer.image(images)})
+    features_name = head.inputs[0]
+    if not personal:
+        features = integer.real(features_name, values)
+        return weights @ F.normalize(features, dim=1).T
+
+    def one(theta: Theta, whole: Theta) -> Tensor:
+        done = integer.run(_names(personal), {**body, **theta}, whole, values)
+        return integer.real(features_name, done)
+
+    features = vmap(one)(own, every)
+    return torch.einsum("vf,vif->vi", weights, F.normalize(features, dim=2))
+
+
+def _integer_networks(generator: Generator, own: Theta, ranges: Ranges) -> list[QuantNet]:
+    """One where the body is shared, otherwise one per verifier."""
+    head = generator.head
+    body = generator.shared_body()
+    count = len(own[f"{head}.weight"]) if len(own) > 1 else 1
+    bias = torch.zeros(1)
+    return [
+        integer_network(
+            generator.architecture,
+            {**body, f"{head}.bias": bias, **{name: own[name][place] for name in own}},
+            ranges,
+        )
+        for place in range(count)
+    ]
+
+
+def _names(layers: tuple[Layer, ...]) -> list[str]:
+    return [layer.name for layer in layers]
 
 
 def run_layers(layers: tuple[Layer, ...], theta: Mapping[str, Tensor], values: Values) -> Values:

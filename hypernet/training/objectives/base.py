@@ -12,11 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from codegen.nets import Architecture
+from hypernet.calibrate import observe_ranges
 from hypernet.data import FaceTable
 from hypernet.generator import Generator
 from hypernet.training.augment import Augmentation, changed_images, draw_changes
 from hypernet.training.distributed import Processes
+from hypernet.training.observed import Observed
 from hypernet.training.settings import number
+
+_LOOKED_AT = 32  # persons' networks whose ranges are observed in training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +118,23 @@ class Task(ABC):
 
     Attributes:
         module: everything that is trained; its state is all that the stage remembers.
+        observed: a part of `module`.
     """
 
     module: nn.Module
+    observed: Observed
+
+    def ranges(self) -> dict[str, tuple[float, float]] | None:
+        """What quantisation-aware steps took for the layers' ranges; None without such steps."""
+        return self.observed.ranges() if self.observed.seen else None
+
+    def observe(self, learnt: Learnt, settings: StageSettings, step: int) -> None:
+        """Looks at the layers' outputs anew where that is due."""
+        if self.observed.is_due(step, settings.qat_from):
+            generator = self.generator(self.module).eval()
+            self.observed.update(
+                observe_ranges(learnt.table, generator, seed=learnt.seed, people=_LOOKED_AT)
+            )
 
     @abstractmethod
     def parameter_groups(self) -> list[dict[str, Any]]:

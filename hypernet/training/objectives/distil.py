@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codegen.errors import HvError
+from codegen.nets import IMAGE
 from hypernet.generator import Generator, LastLayerGenerator
 from hypernet.training.batches import shuffled_rows
+from hypernet.training.fake_quantise import IntegerBody, integer_network
 from hypernet.training.losses import DistillationWeights, distillation_loss
 from hypernet.training.objectives.base import (
     Learnt,
@@ -25,9 +27,10 @@ from hypernet.training.objectives.base import (
     Task,
     composition,
 )
+from hypernet.training.observed import Observed
 from hypernet.training.optimiser import decayed
 from hypernet.training.settings import number
-from hypernet.verifier import Verifier
+from hypernet.verifier import Verifier, head_layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,7 @@ class Student(nn.Module):
         """P starts with orthonormal rows."""
         super().__init__()
         self.verifier = verifier
+        self.observed = Observed(verifier.architecture)
         self.projection = nn.Parameter(torch.empty(dimensions, verifier.feature_count))
         nn.init.orthogonal_(self.projection, generator=torch.Generator().manual_seed(seed))
 
@@ -79,6 +83,7 @@ class Distillation(Task):
         verifier = Verifier(learnt.architecture, seed=learnt.seed)
         verifier.share_statistics(learnt.processes)
         self.module = Student(verifier, embeddings.shape[1], learnt.seed)
+        self.observed = self.module.observed
         if start is not None:
             verifier.load_folded(start.shared_body())
             self.module.projection.data.copy_(start.projection)
@@ -94,14 +99,35 @@ class Distillation(Task):
         drawn = shuffled_rows(count, batch=settings.batch, seed=learnt.seed, step=step)
         rows = torch.from_numpy(drawn)
         images = learnt.images(rows, step)
-        with learnt.autocast():
-            features = self.module.verifier(images)
+        if quantised:
+            self.observe(learnt, settings, step)
+            features = self._quantised_features(images)
+        else:
+            with learnt.autocast():
+                features = self.module.verifier(images)
         mapped = learnt.processes.gather(self.module.mapped(features))
         target, person = self._target[rows].to(mapped), self._person[rows].to(mapped.device)
         loss = distillation_loss(mapped, target, person, self.module.projection, settings.weights)
         with torch.no_grad():
             cosine = F.cosine_similarity(mapped, target).mean()
         return Outcome(loss=loss, facts={"cosine": float(cosine), **composition(person, target)})
+
+    def _quantised_features(self, images: Tensor) -> Tensor:
+        """Of the integer network, whose batch norm is folded: float [N, F]."""
+        verifier = self.module.verifier
+        verifier.freeze()
+        head = head_layer(verifier.architecture).name
+        body = verifier.fold()
+        some_head = {
+            f"{head}.weight": torch.ones(1, verifier.feature_count),
+            f"{head}.bias": torch.zeros(1),
+        }
+        net = integer_network(verifier.architecture, {**body, **some_head}, self.observed.ranges())
+        integer = IntegerBody([net], images.device)
+        whole = {name: stacked[0] for name, stacked in integer.integers().items()}
+        names = [layer.name for layer in verifier.body]
+        values = integer.run(names, body, whole, {IMAGE: integer.image(images)})
+        return integer.real(verifier.features, values)
 
     def generator(self, module: nn.Module) -> LastLayerGenerator:
         """The folded body, shared by all, and P."""

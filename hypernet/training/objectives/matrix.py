@@ -33,8 +33,9 @@ from hypernet.training.objectives.base import (
     Task,
     composition,
 )
+from hypernet.training.observed import Observed
 from hypernet.training.settings import number
-from hypernet.training.verifiers import generated, score_matrix
+from hypernet.training.verifiers import generated, quantised_scores, score_matrix
 from hypernet.verifier import Verifier
 
 
@@ -89,6 +90,7 @@ class Hypernetwork(nn.Module):
         """Both numbers of the line are trained."""
         super().__init__()
         self.generator = generator
+        self.observed = Observed(generator.architecture)
         self.scale = nn.Parameter(torch.tensor(scale))
         self.centre = nn.Parameter(torch.tensor(centre))
 
@@ -104,6 +106,7 @@ class Matrix(Task):
         first = start or random_start(learnt)
         generator = _of_kind(first, settings)
         self.module = Hypernetwork(generator, settings.logit_scale, settings.logit_centre)
+        self.observed = self.module.observed
         with torch.no_grad():
             self._directions = generator.centre(torch.from_numpy(learnt.table.embeddings))
         self._person = torch.from_numpy(learnt.table.person_numbers())
@@ -135,8 +138,12 @@ class Matrix(Task):
         rows = torch.from_numpy(self._rows(step))
         images = learnt.images(rows, step)
         own = generated(self.module.generator, self._directions[rows].to(learnt.device))
-        with learnt.autocast():
-            scores = score_matrix(self.module.generator, own, images)
+        if quantised:
+            self.observe(learnt, settings, step)
+            scores = quantised_scores(self.module.generator, own, images, self.observed.ranges())
+        else:
+            with learnt.autocast():
+                scores = score_matrix(self.module.generator, own, images)
         scores = learnt.processes.gather(scores.T).T  # every process saw its share of the images
         person = self._person[rows].to(learnt.device)
         same = person[:, None] == person[None]
