@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ import click
 
 from codegen.cli import INTERRUPTED
 from codegen.cli.common import photo_progress, print_result, talk
-from codegen.errors import HvError
+from codegen.errors import HvError, ProgramMissing
 
 if TYPE_CHECKING:
     from hypernet.training.config import Config
     from hypernet.training.curve import Step
     from hypernet.training.distributed import Processes
+    from hypernet.training.keeper import Keeper
 
 _EVERY_S = 10.0  # a line of progress
 
@@ -94,21 +95,52 @@ def _train(
             architecture,
             config,
             encoder=DlibEncoder().name,
-            report=Progress(config),
+            report=_reports(config, folder if tensorboard and processes.leads else None),
             start=start,
             saved=saved,
             keeper=keeper,
             processes=processes,
         )
     except Stopped as stopped:
-        if processes.leads:
+        if keeper:
+            _draw(keeper)
             talk(f"{stopped}; the same command with --resume goes on")
         click.get_current_context().exit(INTERRUPTED)
     if keeper is None:
         return None
     path = save_checkpoint(trained, folder)
+    _draw(keeper)
     keeper.finish()
     return path
+
+
+def _reports(config: Config, board: Path | None) -> Callable[[Step], None]:
+    """Who hears of every step."""
+    progress = Progress(config)
+    if board is None:
+        return progress
+    from hypernet.training.board import tensorboard
+
+    write = tensorboard(board / "tensorboard")
+
+    def both(step: Step) -> None:
+        progress(step)
+        write(step)
+
+    return both
+
+
+def _draw(keeper: Keeper) -> None:
+    """The log as pictures, where there is matplotlib."""
+    from hypernet.training.keeper import LOG
+    from hypernet.training.plots import draw_curves
+
+    keeper.log_bytes()  # brings the log to the disk
+    pictures = [keeper.folder / f"curves.{ending}" for ending in ("png", "svg")]
+    try:
+        draw_curves(keeper.folder / LOG, pictures)
+    except ProgramMissing as missing:
+        talk(f"no pictures of the curves: {missing.what}; {missing.hint}")
 
 
 class Progress:
