@@ -65,6 +65,8 @@ class Config:
             raise ValueError("a fold is both in train_folds and in watch_folds")
         if not self.stages:
             raise ValueError("there are no [[stages]]")
+        if self.precision == "float16" and any(stage.muon for stage in self.stages):
+            raise ValueError("muon needs precision float32 or bfloat16: it has no gradient scaling")
 
     def deciding(self) -> dict[str, Any]:
         """What a continued training must have in common with its beginning."""

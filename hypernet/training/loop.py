@@ -26,7 +26,7 @@ from hypernet.training.curve import Curve, Step
 from hypernet.training.distributed import ALONE, Processes
 from hypernet.training.keeper import Interruption, Keeper, Stopped
 from hypernet.training.objectives import Learnt, Outcome, StageSettings, Task, find_objective
-from hypernet.training.optimiser import MovingAverage, adamw, set_rates
+from hypernet.training.optimiser import MovingAverage, optimisers, set_rates
 from hypernet.training.state import Before, State
 
 Report = Callable[[Step], None]
@@ -136,22 +136,23 @@ def _train_stage(
         settings=settings,
         before=before,
         task=task,
-        optimiser=adamw(task, settings),
+        optimisers=optimisers(task, settings),
         average=MovingAverage(task.module, settings.average),
         scaler=torch.amp.GradScaler(learnt.device.type, enabled=learnt.precision == torch.float16),
     )
     done = stage.restore(saved) if saved else 0
     parameters = list(task.module.parameters())
     for step in range(done + 1, settings.steps + 1):
-        set_rates(stage.optimiser, settings, step)
+        set_rates(stage.optimisers, settings, step)
         outcome = task.outcome(step, quantised=settings.quantised_at(step))
-        stage.optimiser.zero_grad()
+        task.module.zero_grad()
         stage.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
         processes.mean_gradients(parameters)
-        stage.scaler.unscale_(stage.optimiser)
+        stage.scaler.unscale_(stage.optimisers[0])
         if settings.clip:
             nn.utils.clip_grad_norm_(parameters, settings.clip)
-        stage.scaler.step(stage.optimiser)
+        for optimiser in stage.optimisers:
+            stage.scaler.step(optimiser)
         stage.scaler.update()
         task.after_step()
         stage.average.update(task.module, step)
@@ -173,7 +174,7 @@ class Stage:
     settings: StageSettings
     before: Before | None
     task: Task
-    optimiser: torch.optim.AdamW
+    optimisers: tuple[torch.optim.Optimizer, ...]
     average: MovingAverage[nn.Module]
     scaler: torch.amp.GradScaler
 
@@ -181,7 +182,8 @@ class Stage:
         """Becomes what was saved; the number of steps that were done."""
         self.task.module.load_state_dict(saved.module)
         self.average.module.load_state_dict(saved.average)
-        self.optimiser.load_state_dict(dict(saved.optimiser))
+        for optimiser, state in zip(self.optimisers, saved.optimisers, strict=True):
+            optimiser.load_state_dict(dict(state))
         self.scaler.load_state_dict(dict(saved.scaler))
         return saved.step
 
@@ -197,7 +199,7 @@ def _tell(run: Run, stage: Stage, step: int, outcome: Outcome) -> None:
         step=step,
         steps=settings.steps,
         loss=float(outcome.loss.detach()),
-        rate=stage.optimiser.param_groups[0]["lr"],
+        rate=stage.optimisers[0].param_groups[0]["lr"],
         facts=outcome.facts,
         auc=None,
     )
@@ -219,7 +221,7 @@ def _save(run: Run, stage: Stage, step: int) -> None:
             before=stage.before,
             module=stage.task.module.state_dict(),
             average=stage.average.module.state_dict(),
-            optimiser=stage.optimiser.state_dict(),
+            optimisers=[optimiser.state_dict() for optimiser in stage.optimisers],
             scaler=stage.scaler.state_dict(),
             points=run.curve.points,
             log_bytes=run.keeper.log_bytes(),
@@ -266,7 +268,7 @@ def _begun_from(start: Checkpoint, architecture: Architecture) -> Generator:
             where=", ".join(wrong[:4]),
             hint="start from a checkpoint of the same layers, or from random weights",
         )
-    return LastLayerGenerator(architecture, body, old.projection.detach(), old.mean)
+    return LastLayerGenerator(architecture, body, old.projection.detach(), old.space())
 
 
 def _stage_seed(seed: int, index: int) -> int:

@@ -18,6 +18,7 @@ _EXCLUDED = -1e4  # a logit so low that its softmax is zero in float32
 class DistillationWeights:
     """How the terms of `distillation_loss` are weighed."""
 
+    likeness: float = number(1.0, least=0)
     contrast: float = number(0.5, least=0)
     temperature: float = number(16.0, least=0)
     orthogonal: float = number(1.0, least=0)
@@ -32,7 +33,7 @@ def distillation_loss(
 ) -> Tensor:
     """Teaches f's features to say what the encoder says of the same photograph.
 
-    (1 - mean z.e) + contrast * InfoNCE + orthogonal * |P P^T - I|^2 / D.
+    likeness * (1 - mean z.e) + contrast * InfoNCE + orthogonal * |P P^T - I|^2 / D.
 
     The score on the device is e.P h/|h|, so z is not brought to unit length: what f's features
     hold outside of P's rows costs score there and must cost loss here.
@@ -53,7 +54,11 @@ def distillation_loss(
     departure = (
         gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     ).square().sum() / len(gram)
-    return 1 - likeness + weights.contrast * contrast + weights.orthogonal * departure
+    return (
+        weights.likeness * (1 - likeness)
+        + weights.contrast * contrast
+        + weights.orthogonal * departure
+    )
 
 
 def info_nce(logits: Tensor, person: Tensor) -> Tensor:

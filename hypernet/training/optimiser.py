@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -11,17 +12,52 @@ from torch import nn
 
 from hypernet.training.objectives.base import StageSettings, Task
 
+_CONVOLUTION_DIMENSIONS = 4
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def adamw(task: Task, settings: StageSettings) -> torch.optim.AdamW:
-    """AdamW over a task's own groups; `set_rates` moves their rates."""
-    optimiser = torch.optim.AdamW(
-        task.parameter_groups(), lr=settings.learning_rate, betas=(0.9, 0.99)
-    )
-    for group in optimiser.param_groups:
-        group["initial_lr"] = group["lr"]
-    return optimiser
+class ConvolutionMuon(torch.optim.Muon):
+    """PyTorch's Muon for convolution weights: it takes matrices, so it sees [Cout, rest].
+
+    Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+    What it sees is a view of the weights: a step moves the weights themselves.
+    """
+
+    def __init__(self, weights: Sequence[nn.Parameter], learning_rate: float) -> None:
+        """Without weight decay: batch norm makes a layer's function independent of its scale."""
+        self._pairs = [(own, nn.Parameter(own.detach().flatten(1))) for own in weights]
+        matrices = [matrix for _, matrix in self._pairs]
+        super().__init__(matrices, lr=learning_rate, weight_decay=0.0)
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Takes the weights' gradients, which are views too."""
+        for own, matrix in self._pairs:
+            matrix.grad = None if own.grad is None else own.grad.flatten(1)
+        super().step(closure)  # type: ignore[no-untyped-call]
+
+
+def optimisers(task: Task, settings: StageSettings) -> tuple[torch.optim.Optimizer, ...]:
+    """AdamW over a task's own groups, and Muon over its convolutions where that is asked for.
+
+    `set_rates` moves their rates.
+    """
+    groups = task.parameter_groups()
+    taken = []
+    if settings.muon:
+        taken = [own for own in task.module.parameters() if own.dim() == _CONVOLUTION_DIMENSIONS]
+        mine = {id(own) for own in taken}
+        for group in groups:
+            group["params"] = [own for own in group["params"] if id(own) not in mine]
+    made: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
+    ]
+    if taken:
+        made.append(ConvolutionMuon(taken, settings.muon))
+    for optimiser in made:
+        for group in optimiser.param_groups:
+            group["initial_lr"] = group["lr"]
+    return tuple(made)
 
 
 def decayed(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -34,18 +70,18 @@ def decayed(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def set_rates(optimiser: torch.optim.Optimizer, settings: StageSettings, step: int) -> None:
+def set_rates(moved: Sequence[torch.optim.Optimizer], settings: StageSettings, step: int) -> None:
     """Linear warm-up, then half a cosine down to 0.2 %, of every group's own rate, `initial_lr`.
 
     Args:
-        optimiser: whose rates are set.
+        moved: optimisers whose rates are set.
         settings: of the stage.
         step: the one that comes, from 1 on.
     """
     done = (step - 1) / settings.steps
     cosine_decay = (1 + math.cos(math.pi * done)) / 2
     factor = min(1.0, step / settings.warm_up_steps) * (cosine_decay + 0.002)
-    for group in optimiser.param_groups:
+    for group in (group for optimiser in moved for group in optimiser.param_groups):
         group["lr"] = factor * group["initial_lr"]
 
 

@@ -7,7 +7,7 @@ one. Nothing random has a state: batches and changes follow from the seed and th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -43,7 +43,7 @@ class State:
         stage: index of the stage, from 0.
         step: steps done in it.
         before: what the stage began from; None at the very beginning.
-        module: of the task; `average`, `optimiser` and `scaler` likewise, as state dicts.
+        module: of the task; `average`, `optimisers` and `scaler` likewise, as state dicts.
         points: of the validation curve.
         log_bytes: length of the log.
     """
@@ -54,7 +54,7 @@ class State:
     before: Before | None
     module: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
-    optimiser: Mapping[str, Any]
+    optimisers: Sequence[Mapping[str, Any]]
     scaler: Mapping[str, Any]
     points: list[Point]
     log_bytes: int

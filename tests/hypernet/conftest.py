@@ -17,7 +17,7 @@ from codegen.nets import Architecture
 from hypernet.backbone import Box, Embedding, Face, shrink_chip
 from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.data import FaceTable, Pairs
-from hypernet.generator import LastLayerGenerator
+from hypernet.generator import EmbeddingSpace, LastLayerGenerator
 from hypernet.verifier import Verifier
 
 DIMENSIONS = 8
@@ -95,13 +95,14 @@ def tiny_verifier(tiny: Architecture) -> Verifier:
     return verifier.eval()
 
 
+SPACE = EmbeddingSpace(mean=torch.full((DIMENSIONS,), 0.1), whitening=torch.eye(DIMENSIONS))
+
+
 @pytest.fixture
 def tiny_generator(tiny: Architecture, tiny_verifier: Verifier) -> LastLayerGenerator:
     torch.manual_seed(4)
     projection = torch.linalg.qr(torch.randn(tiny_verifier.feature_count, DIMENSIONS))[0].T
-    return LastLayerGenerator(
-        tiny, tiny_verifier.fold(), projection, torch.full((DIMENSIONS,), 0.1)
-    )
+    return LastLayerGenerator(tiny, tiny_verifier.fold(), projection, SPACE)
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def generator(
         dataclasses.replace(tiny, personal=personal),
         tiny_generator.shared_body(),
         tiny_generator.projection.detach(),
-        tiny_generator.mean,
+        tiny_generator.space(),
     )
     torch.manual_seed(11)
     with torch.no_grad():

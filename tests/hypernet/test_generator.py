@@ -19,7 +19,7 @@ def film(tiny: Architecture, tiny_generator: LastLayerGenerator) -> FilmGenerato
         dataclasses.replace(tiny, personal=("*",)),
         tiny_generator.shared_body(),
         tiny_generator.projection.detach(),
-        tiny_generator.mean,
+        tiny_generator.space(),
     )
 
 

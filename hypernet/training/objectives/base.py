@@ -31,6 +31,7 @@ class StageSettings:
         objective: name of the objective.
         steps: batches.
         learning_rate: its highest; warmed up linearly, then half a cosine down to 0.2 % of it.
+        muon: highest rate of Muon, which then moves the convolutions; 0 leaves all to AdamW.
         weight_decay: of weights; gains, shifts and slopes are let be.
         warm_up_steps: steps until the rate is highest.
         average: decay of the moving average of the weights, which is what is kept.
@@ -42,6 +43,7 @@ class StageSettings:
     objective: str
     steps: int = number(1000, least=1)
     learning_rate: float = number(3e-3, least=0)
+    muon: float = number(0.0, least=0)
     weight_decay: float = number(1e-4, least=0)
     warm_up_steps: int = number(100, least=1)
     average: float = number(0.998, least=0, most=0.999999)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from codegen.errors import HvError
 from codegen.nets import IMAGE
-from hypernet.generator import Generator, LastLayerGenerator
+from hypernet.generator import EmbeddingSpace, Generator, LastLayerGenerator
 from hypernet.training.batches import shuffled_rows
 from hypernet.training.fake_quantise import IntegerBody, integer_network
 from hypernet.training.losses import DistillationWeights, distillation_loss
@@ -39,10 +39,12 @@ class DistilSettings(StageSettings):
 
     Attributes:
         batch: images of a step.
+        whitening: power of the embedding space's (EmbeddingSpace.fitted); a start brings its own.
         weights: of the loss's terms.
     """
 
     batch: int = number(128, least=2)
+    whitening: float = number(0.0, least=0, most=1)
     weights: DistillationWeights = field(default_factory=DistillationWeights)
 
 
@@ -78,8 +80,12 @@ class Distillation(Task):
         self._settings, self._learnt = settings, learnt
         self._person = torch.from_numpy(table.person_numbers())
         embeddings = torch.from_numpy(table.embeddings)
-        self._mean = embeddings.mean(dim=0) if start is None else start.mean
-        self._target = F.normalize(embeddings - self._mean, dim=1)
+        self._space = (
+            EmbeddingSpace.fitted(embeddings, settings.whitening)
+            if start is None
+            else start.space()
+        )
+        self._target = self._space.directions(embeddings)
         verifier = Verifier(learnt.architecture, seed=learnt.seed)
         verifier.share_statistics(learnt.processes)
         self.module = Student(verifier, embeddings.shape[1], learnt.seed)
@@ -134,7 +140,7 @@ class Distillation(Task):
         assert isinstance(module, Student)
         body = {name: tensor.detach().cpu() for name, tensor in module.verifier.fold().items()}
         projection = module.projection.detach().cpu()
-        return LastLayerGenerator(self._learnt.architecture, body, projection, self._mean)
+        return LastLayerGenerator(self._learnt.architecture, body, projection, self._space)
 
 
 DISTIL = Objective(name="distil", settings=DistilSettings, begin=Distillation)

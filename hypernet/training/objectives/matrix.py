@@ -16,7 +16,7 @@ from torch import nn
 
 from codegen.errors import HvError
 from hypernet.checkpoint import MAX_BYTES
-from hypernet.generator import GENERATORS, Generator, LastLayerGenerator
+from hypernet.generator import GENERATORS, EmbeddingSpace, Generator, LastLayerGenerator
 from hypernet.training.kcs import (
     cluster_centres,
     draw_images,
@@ -192,7 +192,9 @@ def random_start(learnt: Learnt) -> LastLayerGenerator:
     projection = torch.empty(embeddings.shape[1], verifier.feature_count)
     nn.init.orthogonal_(projection, generator=torch.Generator().manual_seed(learnt.seed))
     body = {name: tensor.detach() for name, tensor in verifier.fold().items()}
-    return LastLayerGenerator(learnt.architecture, body, projection, embeddings.mean(dim=0))
+    return LastLayerGenerator(
+        learnt.architecture, body, projection, EmbeddingSpace.fitted(embeddings, 0)
+    )
 
 
 def _of_kind(start: Generator, settings: MatrixSettings) -> Generator:
@@ -206,7 +208,7 @@ def _of_kind(start: Generator, settings: MatrixSettings) -> Generator:
         start.architecture,
         start.shared_body(),
         projection,
-        start.mean,
+        start.space(),
         **sizes.get(kind.kind, {}),
     )
     if kind is not LastLayerGenerator and not generator.personal:
