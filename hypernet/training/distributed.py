@@ -100,6 +100,8 @@ def joined() -> Iterator[Processes]:
     if count == 1:
         yield ALONE
         return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield Processes(rank=dist.get_rank(), count=count)
