@@ -21,15 +21,15 @@ def tensorboard(folder: Path) -> Callable[[Step], None]:
         raise ProgramMissing(
             "tensorboard is needed for --tensorboard", hint="pip install tensorboard"
         ) from error
-    writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(folder))
 
     def write(step: Step) -> None:
         group = f"{step.stage}-{step.objective}"
         numbers = {"loss": step.loss, "rate": step.rate, "auc": step.auc, **step.facts}
         for name, value in numbers.items():
             if value is not None:
-                writer.add_scalar(f"{group}/{name}", value, step.step)  # type: ignore[no-untyped-call]
+                writer.add_scalar(f"{group}/{name}", value, step.step)
         if step.auc is not None:
-            writer.flush()  # type: ignore[no-untyped-call]
+            writer.flush()
 
     return write

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,17 +57,14 @@ class Processes:
         """The shares of all, in order, along the first axis; differentiable."""
         if self.count == 1:
             return own
-        from torch.distributed.nn.functional import all_gather
-
-        return torch.cat(all_gather(own.contiguous()))  # type: ignore[no-untyped-call]
+        every: Tensor = _Gathered.apply(own, self)  # type: ignore[no-untyped-call]
+        return every
 
     def sum_over(self, own: Tensor) -> Tensor:
         """The sum of all processes' tensors; differentiable."""
         if self.count == 1:
             return own
-        from torch.distributed.nn.functional import all_reduce
-
-        total: Tensor = all_reduce(own)  # type: ignore[no-untyped-call]
+        total: Tensor = _Summed.apply(own)  # type: ignore[no-untyped-call]
         return total
 
     def mean_gradients(self, parameters: Iterable[Tensor]) -> None:
@@ -93,6 +91,40 @@ class Processes:
 ALONE = Processes()
 
 
+class _Summed(torch.autograd.Function):
+    """All processes' tensors added; so are the gradients that come back."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:  # noqa: ANN401 - PyTorch's own
+        return _summed(own)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401 - see above
+        return _summed(gradient)
+
+
+class _Gathered(torch.autograd.Function):
+    """All processes' shares; each share gets the gradients of all processes, added."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor, processes: Processes) -> Tensor:  # noqa: ANN401 - see above
+        ctx.processes = processes
+        whole = own.contiguous()
+        shares = [torch.empty_like(whole) for _ in range(processes.count)]
+        dist.all_gather(shares, whole)
+        return torch.cat(shares)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401 - see above
+        return _summed(gradient)[ctx.processes.share(len(gradient))], None
+
+
+def _summed(own: Tensor) -> Tensor:
+    total = own.clone(memory_format=torch.contiguous_format)
+    dist.all_reduce(total)
+    return total
+
+
 @contextmanager
 def joined() -> Iterator[Processes]:
     """Joins the processes that `torchrun` started; alone without it."""
@@ -100,6 +132,8 @@ def joined() -> Iterator[Processes]:
     if count == 1:
         yield ALONE
         return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield Processes(rank=dist.get_rank(), count=count)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from codegen.errors import ProgramMissing
 
-_SMOOTHED_OVER = 50  # steps
+_NOISY_FROM = 60  # values
+_SMOOTH = ("learning rate", "AUC, watched folds")
 _APART = ("people", "positives", "likeness")  # facts about the batch; all others are the loss's
 _INK, _FAINT = "#1f4e79", "#9db8d2"
 
@@ -52,14 +53,17 @@ def draw_curves(log: Path, pictures: Sequence[Path]) -> None:
 def _series(lines: list[dict[str, Any]]) -> list[tuple[str, NDArray[Any], NDArray[Any]]]:
     """Title, step over all stages, value: the loss, the AUC, then every fact of the log."""
     facts = sorted({name for line in lines for name in line["facts"]}, key=_order)
-    wanted = [("loss", lambda line: line["loss"]), ("AUC, watched folds", lambda line: line["auc"])]
-    wanted += [(name, lambda line, name=name: line["facts"].get(name)) for name in facts]
-    wanted.append(("learning rate", lambda line: line["rate"]))
+    wanted = {
+        "loss": [line["loss"] for line in lines],
+        "AUC, watched folds": [line["auc"] for line in lines],
+        **{name.replace("_", " "): [line["facts"].get(name) for line in lines] for name in facts},
+        "learning rate": [line["rate"] for line in lines],
+    }
     made = []
-    for title, get in wanted:
-        points = [(step, get(line)) for step, line in enumerate(lines, 1) if get(line) is not None]
-        steps, values = np.array(points, np.float64).reshape(-1, 2).T
-        made.append((title.replace("_", " "), steps, values))
+    for title, column in wanted.items():
+        values = np.array(column, np.float64)  # None becomes NaN: no value at this step
+        steps = np.flatnonzero(~np.isnan(values))
+        made.append((title, steps + 1, values[steps]))
     return made
 
 
@@ -81,21 +85,25 @@ def _draw(
     borders: list[int],
 ) -> None:
     axes.set_title(title, loc="left")
-    dense = len(values) > 2 * _SMOOTHED_OVER
-    axes.plot(steps, values, color=_FAINT if dense else _INK, linewidth=0.6 if dense else 1.2)
-    if dense:
-        axes.plot(steps, _smoothed(values), color=_INK, linewidth=1.2)
+    axes.set_xlabel("step")
+    noisy = len(values) > _NOISY_FROM and title not in _SMOOTH
+    axes.plot(steps, values, color=_FAINT if noisy else _INK, linewidth=0.6 if noisy else 1.2)
+    if noisy:
+        for stage in np.split(np.arange(len(steps)), np.searchsorted(steps, borders, "right")):
+            axes.plot(steps[stage], smoothed(values[stage]), color=_INK, linewidth=1.2)
     for border in borders:
         axes.axvline(border + 0.5, color="#999999", linewidth=0.6, linestyle=":")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(0, None)
 
 
-def _smoothed(values: NDArray[Any]) -> NDArray[Any]:
-    """Mean of the last `_SMOOTHED_OVER` values."""
+def smoothed(values: NDArray[Any]) -> NDArray[Any]:
+    """Mean of a twentieth of the values, around each; fewer at the ends."""
+    reach = len(values) // 40
     sums = np.cumsum(np.insert(values, 0, 0.0))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - _SMOOTHED_OVER, 0)
+    places = np.arange(len(values))
+    ends = np.minimum(places + reach + 1, len(values))
+    starts = np.maximum(places - reach, 0)
     smooth: NDArray[Any] = (sums[ends] - sums[starts]) / (ends - starts)
     return smooth
 

@@ -67,10 +67,9 @@ def _face(traits: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     skin = [180 + 40 * red, 150 + 40 * green, 130 - 30 * red]
     ellipse(0, 0.05, 0.6 + 0.12 * round_, 0.75 + 0.12 * long, skin)
     for side in (-1, 1):
-        ellipse(side * (0.27 + 0.08 * apart), -0.1, 0.11, 0.07, [240.0, 240.0, 240.0])
-        ellipse(
-            side * (0.27 + 0.08 * apart), -0.1, 0.06, 0.06, [60 + 50 * eyes, 70.0, 90 - 60 * eyes]
-        )
+        middle = side * (0.27 + 0.08 * apart)
+        ellipse(middle, -0.1, 0.11, 0.07, [240.0, 240.0, 240.0])
+        ellipse(middle, -0.1, 0.06, 0.06, [60 + 50 * eyes, 70.0, 90 - 60 * eyes])
         ellipse(side * 0.27, -0.27 - 0.06 * brow, 0.16, 0.03 + 0.015 * brow, [60.0, 50.0, 40.0])
     ellipse(0, 0.14, 0.06 + 0.03 * nose, 0.14, [part * 0.85 for part in skin])
     if beard > 0:

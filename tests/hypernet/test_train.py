@@ -184,6 +184,34 @@ def test_a_diverging_training_stops(table: FaceTable, pairs: Pairs, tiny: Archit
         _train(broken, pairs, tiny, _config(DISTIL))
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_lower_precision_learns_nearly_the_same(
+    precision: str, table: FaceTable, pairs: Pairs, tiny: Architecture
+) -> None:
+    """On the processor; losses stay in float32, so they start nearly alike."""
+    stage = {**DISTIL, "steps": 4}
+    _, exact = _train(table, pairs, tiny, _config(stage))
+    made, told = _train(table, pairs, tiny, _config(stage, precision=precision))
+    losses = [[step.loss for step in steps] for steps in (told, exact)]
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.02)
+    assert all(values.dtype == np.float32 for values in made.tensors.values())
+
+
+def test_a_quantised_stage_leaves_its_ranges(
+    table: FaceTable, pairs: Pairs, tiny: Architecture
+) -> None:
+    late = {**DISTIL, "steps": 8, "qat": True, "qat_from": 7}
+    plain, _ = _train(table, pairs, tiny, _config({**DISTIL, "steps": 8}))
+    made, told = _train(table, pairs, tiny, _config(late))
+    assert made.ranges != plain.ranges
+    assert set(made.ranges) == set(plain.ranges)
+    assert made.build().shared_body().keys() == plain.build().shared_body().keys()
+    again, _ = _train(table, pairs, tiny, _config({**DISTIL, "steps": 2, "qat": True}), start=made)
+    assert again.ranges != made.ranges
+    assert abs(told[-1].loss - told[-3].loss) < 0.5  # integers do not throw it back
+
+
 def test_moving_average_follows() -> None:
     module = torch.nn.Linear(1, 1)
     average = MovingAverage(module, 0.5)

@@ -16,8 +16,6 @@ import torch
 
 from codegen.errors import HvError
 from codegen.nets import Architecture
-from hypernet.calibrate import observe_ranges
-from hypernet.checkpoint import Checkpoint
 from hypernet.data import FaceTable, Pairs
 from hypernet.training.augment import Augmentation
 from hypernet.training.config import config_from
@@ -25,6 +23,8 @@ from hypernet.training.distributed import Processes, joined
 from hypernet.training.loop import train
 from hypernet.training.objectives import Learnt, find_objective
 
+Answer = dict[str, Any]
+Work = Callable[[Processes], Answer]
 FORK = multiprocessing.get_context("fork")
 DISTIL = {"objective": "distil", "steps": 6, "batch": 16, "warm_up_steps": 4}
 MATRIX = {"objective": "matrix", "steps": 4, "people": 3, "generator": "film", "clusters": 2}
@@ -36,9 +36,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _in_processes(
-    count: int, work: Callable[[Processes], dict[str, Any]], file: Path
-) -> dict[str, Any]:
+def _in_processes(count: int, work: Work, file: Path) -> Answer:
     """Runs `work` in `count` processes, as torchrun starts them; the first one's answer."""
     port = str(_free_port())
 
@@ -58,7 +56,7 @@ def _in_processes(
     for process in started:
         process.join(120)
     assert [process.exitcode for process in started] == [0] * count
-    answer: dict[str, Any] = torch.load(file, weights_only=True)
+    answer: Answer = torch.load(file, weights_only=True)
     return answer
 
 
@@ -86,7 +84,7 @@ def test_loss_statistics_and_gradients_are_those_of_one_process(
         {"name": "made", "architecture": "tiny", "stages": [stage]}, "made"
     ).stages
 
-    def one_step(processes: Processes) -> dict[str, Any]:
+    def one_step(processes: Processes) -> Answer:
         task = find_objective(settings.objective).begin(
             settings, _learnt(table, architecture, processes), None
         )
@@ -125,7 +123,7 @@ def test_a_whole_training_has_the_same_losses(
         "made",
     )
 
-    def whole(processes: Processes) -> dict[str, Any]:
+    def whole(processes: Processes) -> Answer:
         losses: list[float] = []
         made = train(
             table,
@@ -152,12 +150,3 @@ def test_a_batch_that_cannot_be_shared_is_an_error() -> None:
 def test_shares_are_the_whole() -> None:
     parts = [Processes(rank=rank, count=3).share(12) for rank in range(3)]
     assert [row for part in parts for row in range(12)[part]] == list(range(12))
-
-
-def test_ranges_are_observed_alike_everywhere(
-    table: FaceTable, tiny_checkpoint: Checkpoint
-) -> None:
-    """Every process looks at the same persons: nothing has to be exchanged."""
-    generator = tiny_checkpoint.build()
-    one, two = (observe_ranges(table, generator, seed=1, people=8) for _ in range(2))
-    assert one == two
