@@ -92,7 +92,7 @@ def load_pairs(
 
 
 def _with_own_photographs(where: Path, folds: Collection[int] | None) -> PairSet:
-    source = open_source(where) if where.exists() else None
+    source = open_source(where) if where.suffix.lower() == ".bin" else None
     if not isinstance(source, VerificationSet):
         raise HvError(
             "no pairs there",

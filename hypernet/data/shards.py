@@ -132,10 +132,10 @@ def _labelled(shard: Path) -> Iterator[tuple[tarfile.TarInfo, str]]:
     """Every photograph of a shard, with whom it shows."""
     try:
         with tarfile.open(shard, "r:") as archive:
-            members = (member for member in archive if member.isfile())
+            members = [member for member in archive.getmembers() if member.isfile()]
+            _check_end(archive, shard)
             for key, group in groupby(members, key=lambda member: _split(member.name)[0]):
                 yield from _sample(archive, key, list(group), shard)
-            _check_end(archive, shard)
     except (OSError, tarfile.TarError, ValueError) as error:
         raise HvError(
             f"not a shard, or a damaged one: {error}",

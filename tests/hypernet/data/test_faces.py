@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from hypernet.backbone import Face, FaceEncoder
+from hypernet.backbone import FaceEncoder
 from hypernet.data import (
     FOUND,
     FOUND_BY_TEMPLATE,
@@ -59,8 +59,13 @@ def test_the_template_is_where_dlib_sees_the_face(lfw: object) -> None:
         [103.6 + 114.2j, 147.8 + 113.8j, 117.1 + 137.5j, 104.7 + 159.9j, 146.2 + 160.4j]
     )
     template = np.array(
-        [38.2946 + 51.6963j, 73.5318 + 51.5014j, 56.0252 + 71.7366j]
-        + [41.5493 + 92.3655j, 70.7299 + 92.2041j]
+        [
+            38.2946 + 51.6963j,
+            73.5318 + 51.5014j,
+            56.0252 + 71.7366j,
+            41.5493 + 92.3655j,
+            70.7299 + 92.2041j,
+        ]
     )
     turn, shift = np.polyfit(template, marks, 1)  # a similarity is a line in complex numbers
     crop = Image.fromarray(photo).transform(

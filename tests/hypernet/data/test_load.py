@@ -16,7 +16,7 @@ from codegen.errors import HvError
 from hypernet.backbone import FaceEncoder
 from hypernet.data import FaceTable, default_cache, load_faces, open_source, table
 from hypernet.data.cache import draft
-from tests.face_files import encoded, write_people
+from tests.face_files import CornerEncoder, encoded, write_people
 
 Encoder = Callable[[], FaceEncoder]
 COLUMNS = ("files", "people", "folds", "chips", "embeddings", "found")
@@ -131,12 +131,11 @@ def test_two_searches_do_not_write_one_table(
 _SEARCH = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, "tests/hypernet")
-from conftest import StubEncoder
 from hypernet.data import load, load_faces
+from tests.face_files import CornerEncoder
 load._SAVE_EVERY = 3
 
-class Slow(StubEncoder):
+class Slow(CornerEncoder):
     def embed(self, face):
         time.sleep(0.02)
         return super().embed(face)
@@ -149,9 +148,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(("end", "workers"), [(signal.SIGKILL, 1), (signal.SIGINT, 2)])
-def test_a_search_survives_its_process(
-    end: signal.Signals, workers: int, encoder: Encoder, tmp_path: Path
-) -> None:
+def test_a_search_survives_its_process(end: signal.Signals, workers: int, tmp_path: Path) -> None:
     folder = write_people(tmp_path / "people", {"Ada": 60, "Bob": 60})
     cache = tmp_path / "faces"
     argv = [sys.executable, "-c", _SEARCH, str(folder), str(cache), str(workers)]
@@ -165,12 +162,12 @@ def test_a_search_survives_its_process(
         assert search.wait() != 0
     assert reached < 120, "it was stopped too late to prove anything"
     seen: list[int] = []
-    table_ = load_faces(
-        folder, encoder=encoder, cache=cache, progress=lambda done, _: seen.append(done)
+    resumed = load_faces(
+        folder, encoder=CornerEncoder, cache=cache, progress=lambda done, _: seen.append(done)
     )
     kept = seen[0] - 1
     assert reached - 3 < kept <= reached + 1
-    same(table_, load_faces(folder, encoder=encoder, cache=tmp_path / "at once"))
+    same(resumed, load_faces(folder, encoder=CornerEncoder, cache=tmp_path / "at once"))
 
 
 def test_a_photograph_that_is_none_is_named(folder: Path, encoder: Encoder, tmp_path: Path) -> None:
