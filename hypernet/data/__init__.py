@@ -4,11 +4,13 @@
     load_faces    finds, aligns and describes every face; cached, and resumed where it was stopped
     open_pairs    a protocol of pairs with its photographs; load_pairs makes its table and rows
     sample_pairs  pairs drawn from labels, for collections that come without
+    leave_out_doubtful  what remains of a large collection without its mislabelled and damaged part
 
 Another kind of collection is a new file and one line in `sources.FORMATS`.
 """
 
 from hypernet.data.base import DEFAULT_FOLDS, Source, each, fold_of, image_of
+from hypernet.data.doubtful import leave_out_doubtful
 from hypernet.data.faces import describe_photo
 from hypernet.data.lfw_index import read_index
 from hypernet.data.load import Progress, default_cache, load_faces
@@ -54,6 +56,7 @@ __all__ = [
     "fold_of",
     "found_summary",
     "image_of",
+    "leave_out_doubtful",
     "load_faces",
     "load_pairs",
     "open_pairs",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import operator
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -83,26 +82,33 @@ def stamp_of(path: Path) -> str:
     return f"{path.name} {status.st_size} {status.st_mtime_ns}"
 
 
-def refuse_mislabelled(source: Source) -> None:
-    """Reads every photograph once and refuses a collection that shows one under two people.
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some photographs of a source, made by `part_of`."""
+
+    whole: Source
+    rows: Sequence[int]
+    photos: Sequence[Photo]
+    fingerprint: str
+
+    @property
+    def where(self) -> Path:
+        """Where the whole lies."""
+        return self.whole.where
+
+    def read(self, row: int) -> bytes:
+        """The encoded photograph of this part's row `row`."""
+        return self.whole.read(self.rows[row])
+
+
+def part_of(source: Source, rows: Sequence[int]) -> Part:
+    """The chosen rows of a source as a source.
 
     Raises:
-        HvError: the same bytes belong to different people; names the first such photograph.
+        HvError: no row.
     """
-    by_content = sorted(
-        (hashlib.blake2b(source.read(row), digest_size=16).digest(), photo.person, photo.file)
-        for row, photo in enumerate(source.photos)
-    )
-    clashes = [
-        (first, second)
-        for first, second in pairwise(by_content)
-        if first[0] == second[0] and first[1] != second[1]
-    ]
-    if clashes:
-        (_, person, file), (_, other, copy) = min(clashes, key=operator.itemgetter(0))
-        raise HvError(
-            f"{len(clashes)} photographs are filed under two people: {file} of {person} is, byte "
-            f"for byte, {copy} of {other}",
-            where=str(source.where),
-            hint="at least one of the two names is wrong: remove the wrong copy, or both",
-        )
+    photos = [source.photos[row] for row in rows]
+    if not photos:
+        raise HvError("none of the wanted photographs is there", where=str(source.where))
+    fingerprint = digest_of((source.fingerprint, *(photo.file for photo in photos)))
+    return Part(whole=source, rows=rows, photos=photos, fingerprint=fingerprint)

@@ -12,6 +12,7 @@ Names, people and folds are the collection's own and are not kept. Format 1 was 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -228,7 +229,10 @@ def _read_label(folder: Path) -> _Label:
 
 def _write_label(folder: Path, label: _Label) -> None:
     partial = folder / "table.json.partial"
-    partial.write_text(json.dumps(asdict(label)), "utf-8")
+    with partial.open("w", encoding="utf-8") as stream:
+        json.dump(asdict(label), stream)
+        stream.flush()
+        os.fsync(stream.fileno())  # else a power cut may leave the new name on an empty file
     partial.replace(folder / "table.json")
 
 

@@ -1,17 +1,16 @@
 """Finds, aligns and describes the faces of a collection, or reads what was found before.
 
-It takes 0.1 s a photograph: 25 minutes of two cores for LFW, days for a million. So the rows are
-kept as they come, and an interrupted search goes on where it stopped.
+It takes about 0.1 s a photograph: 25 minutes for LFW, days for a million. So the rows are kept as
+they come, and an interrupted search goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,35 +18,19 @@ from numpy.typing import NDArray
 
 from codegen.errors import HvError
 from hypernet.backbone import FaceEncoder
-from hypernet.data.base import DEFAULT_FOLDS, Source, digest_of, image_of, refuse_mislabelled
+from hypernet.data.base import DEFAULT_FOLDS, Source, digest_of, image_of, part_of
 from hypernet.data.cache import Draft, draft, read_cache
+from hypernet.data.doubtful import refuse_mislabelled
 from hypernet.data.faces import FaceRow, describe_photo
 from hypernet.data.sources import open_source
-from hypernet.data.table import FaceTable, Photo, cache_folder
+from hypernet.data.table import FaceTable, cache_folder
 from hypernet.dlib_encoder import DlibEncoder
 
 Progress = Callable[[int, int], None]
 """Called with (photographs done, photographs in all)."""
 
-_SAVE_EVERY = 512
-"""Rows between two saves: under a minute of work is lost when the machine stops."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Part:
-    """Some photographs of a source."""
-
-    whole: Source
-    rows: Sequence[int]
-    photos: Sequence[Photo]
-    fingerprint: str
-
-    @property
-    def where(self) -> Path:
-        return self.whole.where
-
-    def read(self, row: int) -> bytes:
-        return self.whole.read(self.rows[row])
+_SAVE_EVERY = 256
+"""Rows between two saves, so at most what is lost when the machine stops."""
 
 
 def load_faces(
@@ -86,8 +69,8 @@ def load_faces(
     if table is not None and only is not None:
         return table.select(_rows_named(source, only))
     if table is None and only is not None:
-        source = _part(source, only)
-        path = path.with_name(f"{path.name}-{source.fingerprint}")
+        source = part_of(source, _rows_named(source, only).tolist())
+        path = path.with_name(f"{path.name}-{digest_of(photo.file for photo in source.photos)}")
         table = read_cache(path, source.photos)
     if table is not None:
         return table
@@ -102,15 +85,6 @@ def default_cache(source: Source) -> Path:
 def _rows_named(source: Source, only: Collection[str]) -> NDArray[np.intp]:
     wanted = frozenset(only)
     return np.array([i for i, photo in enumerate(source.photos) if photo.file in wanted], np.intp)
-
-
-def _part(source: Source, only: Collection[str]) -> _Part:
-    rows = _rows_named(source, only).tolist()
-    photos = [source.photos[row] for row in rows]
-    if not photos:
-        raise HvError("none of the wanted photographs is there", where=str(source.where))
-    fingerprint = digest_of(photo.file for photo in photos)
-    return _Part(whole=source, rows=rows, photos=photos, fingerprint=fingerprint)
 
 
 def _find(

@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from codegen.errors import HvError
+from hypernet.data.base import stamp_of
 
 _MAGIC = 0xCED7230A
 _PART = struct.Struct("<II")
@@ -89,7 +90,7 @@ def read_record(path: Path, offset: int, number: int) -> Record:
         HvError: no record begins there, or the file ends within it.
     """
     where = f"{path}: record {number} at byte {offset}"
-    payload = _payload(_mapped(path), offset, where)
+    payload = _payload(_mapped(path, _stamp(path)), offset, where)
     if len(payload) < _HEADER.size:
         raise HvError("the record is too short for its header", where=where)
     count, label, own, _ = _HEADER.unpack_from(payload)
@@ -136,8 +137,16 @@ def _part(data: mmap.mmap, offset: int, where: str) -> tuple[int, bytes, int]:
 _CUT = "the file is cut short, or the index is of another file"
 
 
+def _stamp(path: Path) -> str:
+    try:
+        return stamp_of(path)
+    except OSError as error:
+        raise HvError("the records cannot be read", where=f"{path}: {error}") from error
+
+
 @lru_cache(maxsize=4)
-def _mapped(path: Path) -> mmap.mmap:
+def _mapped(path: Path, _: str) -> mmap.mmap:
+    """Maps one state of a file; a map of the old one would outlive its replacement."""
     try:
         with path.open("rb") as stream:
             return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from codegen.errors import HvError
-from hypernet.data.base import digest_of
+from hypernet.data.base import digest_of, stamp_of
 from hypernet.data.pairs import NamedPair
 from hypernet.data.plain_pickle import PickleFault, load_plain
 from hypernet.data.table import Photo
@@ -53,7 +53,7 @@ class VerificationSet:
 
     def read(self, row: int) -> bytes:
         """One photograph; the file is read whole, once in every process."""
-        return _read(self.where)[0][self.places[row]]
+        return _content(self.where)[0][self.places[row]]
 
 
 def looks_like_bin(path: Path) -> bool:
@@ -71,7 +71,7 @@ def open_bin(path: Path, folds: int) -> VerificationSet:
             and of truth values that do not fit, or two pairs that contradict one another.
     """
     del folds
-    images, same = _read(path)
+    images, same = _content(path)
     digests = [hashlib.blake2b(image, digest_size=16).digest() for image in images]
     places: dict[bytes, int] = {}
     for place, digest in enumerate(digests):
@@ -100,12 +100,18 @@ def open_bin(path: Path, folds: int) -> VerificationSet:
     )
 
 
-@lru_cache(maxsize=2)
-def _read(path: Path) -> tuple[list[bytes], list[bool]]:
+def _content(path: Path) -> tuple[list[bytes], list[bool]]:
     try:
-        content = load_plain(path.read_bytes())
+        return _read(path, stamp_of(path))
     except OSError as error:
         raise HvError("the verification set cannot be read", where=f"{path}: {error}") from error
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, _: str) -> tuple[list[bytes], list[bool]]:
+    """Reads one state of a file; another state is another entry of the cache."""
+    try:
+        content = load_plain(path.read_bytes())
     except PickleFault as error:
         raise HvError(
             f"not a verification set, or a damaged one: {error}",

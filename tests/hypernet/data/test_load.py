@@ -14,7 +14,14 @@ import pytest
 
 from codegen.errors import HvError
 from hypernet.backbone import FaceEncoder
-from hypernet.data import FaceTable, default_cache, load_faces, open_source, table
+from hypernet.data import (
+    FaceTable,
+    default_cache,
+    leave_out_doubtful,
+    load_faces,
+    open_source,
+    table,
+)
 from hypernet.data.cache import draft
 from tests.face_files import CornerEncoder, encoded, write_people
 
@@ -187,6 +194,25 @@ def test_one_photograph_under_two_people_is_refused(
     with pytest.raises(HvError, match=r"Ada/Ada_000.\.png of Ada is.* Cyd/Cyd_0003\.png of Cyd"):
         load_faces(folder, encoder=encoder, cache=tmp_path / "faces")
     assert not (tmp_path / "faces.partial").exists()
+
+
+def test_what_is_doubtful_can_be_left_out(folder: Path, encoder: Encoder, tmp_path: Path) -> None:
+    copy = (folder / "Ada" / "Ada_0002.png").read_bytes()
+    (folder / "Cyd" / "Cyd_0001.png").write_bytes(copy)
+    (folder / "Cyd" / "Cyd_0003.png").write_bytes(copy[:50])
+    seen: list[int] = []
+    source, left_out = leave_out_doubtful(
+        open_source(folder), progress=lambda done, _: seen.append(done)
+    )
+    assert left_out == ["Ada/Ada_0002.png", "Cyd/Cyd_0001.png", "Cyd/Cyd_0003.png"]
+    assert seen == [1, 2, 3, 4, 5, 6]
+    found = load_faces(source, encoder=encoder, cache=tmp_path / "faces", workers=2)
+    assert found.files.tolist() == ["Ada/Ada_0001.png", "Bob/Bob_0001.png", "Cyd/Cyd_0002.png"]
+    assert source.fingerprint != open_source(folder).fingerprint
+    for photo in folder.glob("*/*.png"):
+        photo.write_bytes(copy)
+    with pytest.raises(HvError, match="none of the wanted"):
+        leave_out_doubtful(open_source(folder))
 
 
 def test_each_index_has_its_own_cache(folder: Path) -> None:

@@ -136,7 +136,6 @@ def test_damage_is_named(
 ) -> None:
     folder = write_records(tmp_path / "faces", RECORDS, people=3)
     open_source(folder)
-    _forget()
     with pytest.raises(HvError, match=fault) as caught:
         open_source(_break(folder, file, change))
     assert where in caught.value.where
@@ -184,9 +183,3 @@ def test_one_photograph_under_two_people_is_refused(
         load_faces(
             write_records(tmp_path / "faces", records), encoder=stub, cache=tmp_path / "table"
         )
-
-
-def _forget() -> None:
-    from hypernet.data import record_io
-
-    record_io._mapped.cache_clear()

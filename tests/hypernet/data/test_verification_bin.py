@@ -49,7 +49,6 @@ def test_every_way_of_writing_it(protocol: int, tmp_path: Path) -> None:
             path = tmp_path / str(protocol) / "set.bin"
             content = pickle.dumps((images, same), protocol=protocol)
             path.write_bytes(content)
-            _forget()
             assert open_source(path).photos == expected.photos
             assert open_pairs(path).pairs == open_pairs(expected.where).pairs
 
@@ -179,9 +178,3 @@ def test_a_damaged_photograph_is_named(tmp_path: Path, stub: Callable[..., FaceE
     with pytest.raises(HvError, match="not an image, or a damaged one") as caught:
         load_pairs(pairs, encoder=stub, cache=tmp_path / "faces")
     assert "set.bin: set/000003" in caught.value.where
-
-
-def _forget() -> None:
-    from hypernet.data import verification_bin
-
-    verification_bin._read.cache_clear()
