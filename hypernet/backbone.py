@@ -76,6 +76,10 @@ class FaceEncoder(Protocol):
         """
         ...
 
+    def aligned_face(self, image: Image) -> Face:
+        """The face of a crop aligned to ArcFace's template, uint8 [112, 112, 3] RGB, unseen."""
+        ...
+
     def embed(self, face: Face) -> Embedding:
         """Describes one face: float32 [D]. Costly, so it is asked for, not computed ahead."""
         ...

@@ -24,6 +24,14 @@ ENCODER_CHIP_PX = 150
 ENCODER_CHIP_PADDING = 0.25
 """The size and margin dlib's network was trained with (dlib, face_recognition.py example)."""
 
+_TEMPLATE_BOX_PX = (8, 27, 94, 114)
+_TEMPLATE_POINTS_PX = ((80, 52), (66, 53), (31, 53), (45, 53), (55, 80))
+"""Where dlib sees a face (left, top, right, bottom) and its five points (corners of the eyes, base
+of the nose) in a crop of 112 pixels whose eyes, nose and mouth lie on InsightFace's template,
+(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041).
+Medians over 595 photographs of LFW, aligned so by the landmarks of another detector (MTCNN). On the
+pairs of LFW's fold 9, aligned so, this finds people no worse than dlib's own search: at the best
+threshold 99.8 % of all 600 pairs, against 99.3 % of the 591 pairs whose faces that search sees."""
 
 _SEARCHES = ((0, 0.0), (1, 0.0))
 _WEAK_SEARCHES = ((1, -0.4),)
@@ -73,12 +81,29 @@ class DlibEncoder:
                 ]
         return []
 
+    def aligned_face(self, image: Image) -> Face:
+        """Cuts the face out of a crop aligned to ArcFace's template, without looking for it.
+
+        Args:
+            image: uint8 [112, 112, 3] RGB.
+
+        Returns:
+            The face; its score is 0.
+        """
+        rectangle = dlib.rectangle(*_TEMPLATE_BOX_PX)
+        points = dlib.points([dlib.point(*point) for point in _TEMPLATE_POINTS_PX])
+        shape = dlib.full_object_detection(rectangle, points)
+        return self._cut(np.ascontiguousarray(image), shape, 0.0)
+
     def embed(self, face: Face) -> Embedding:
         """Describes one face: float32 [128], neither centred nor of unit length."""
         return np.array(self._network.compute_face_descriptor(face.encoder_chip), np.float32)
 
     def _align(self, image: Image, rectangle: Any, score: float) -> Face:  # noqa: ANN401
-        shape = self._predictor(image, rectangle)
+        return self._cut(image, self._predictor(image, rectangle), score)
+
+    def _cut(self, image: Image, shape: Any, score: float) -> Face:  # noqa: ANN401
+        rectangle = shape.rect
         chip = dlib.get_face_chip(image, shape, size=CHIP_PX, padding=CHIP_PADDING)
         return Face(
             box=Box(

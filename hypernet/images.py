@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from codegen.errors import HvError
 
@@ -34,36 +35,55 @@ def load_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         HvError: no such file, not an image, truncated, or too many pixels.
     """
+    return decode_image(read_photo(path), where=str(path))
+
+
+def read_photo(path: Path) -> bytes:
+    """Reads a photograph's file without looking inside.
+
+    Raises:
+        HvError: no such file, or it may not be read.
+    """
     if not path.is_file():
         raise HvError("no such photograph", where=str(path), hint="give the path of an image file")
     try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HvError("the photograph cannot be read", where=f"{path}: {error}") from error
+
+
+def decode_image(data: bytes, *, where: str) -> NDArray[np.uint8]:
+    """Does what `load_image` does, from a file's bytes; `where` names it in errors."""
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                _check_size(opened, path)
+            with Image.open(io.BytesIO(data)) as opened:
+                _check_size(opened, where)
                 opened.load()
                 return _upright_rgb(opened)
     except HvError:
         raise
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(path) from error
+        raise _too_many_pixels(where) from error
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, OverflowError) as error:
+        # Pillow's words for an unknown format name an object in memory, not the file.
+        detail = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
         raise HvError(
             "not an image, or a damaged one",
-            where=f"{path}: {error}",
+            where=where + detail,
             hint="give a whole JPEG, PNG, WebP or TIFF file",
         ) from error
 
 
-def _check_size(opened: Image.Image, path: Path) -> None:
+def _check_size(opened: Image.Image, where: str) -> None:
     if opened.width * opened.height > MAX_PIXELS:
-        raise _too_many_pixels(path)
+        raise _too_many_pixels(where)
 
 
-def _too_many_pixels(path: Path) -> HvError:
+def _too_many_pixels(where: str) -> HvError:
     return HvError(
         f"the photograph has more than {MAX_PIXELS // 1_000_000} million pixels",
-        where=str(path),
+        where=where,
         hint="reduce it first; a face needs a few hundred pixels only",
     )
 

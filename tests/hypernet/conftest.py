@@ -170,6 +170,9 @@ class StubEncoder:
             for width, score in zip(self.widths, self.scores, strict=False)
         ]
 
+    def aligned_face(self, image: np.ndarray) -> Face:
+        return self._face(image, image.shape[1], 0.0)
+
     def _face(self, image: np.ndarray, width: int, score: float) -> Face:
         chip = np.zeros((128, 128, 3), np.uint8)
         if self.sharp:
