@@ -16,6 +16,7 @@ import numpy as np
 
 from codegen import bundle, layout, reference, render
 from codegen.errors import HvError
+from codegen.frames import frame_facts
 from codegen.gates import check_network
 from codegen.lower import Port, Program, lower
 from codegen.names import check_user_name
@@ -28,6 +29,8 @@ from codegen.scheduled_net import ScheduledNet
 
 RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_crc.h", "hv_types.h")
 RUNTIME_SOURCES = ("hv_crc.c",)
+FRAMES_HEADERS = ("hv_frames.h",)
+FRAMES_SOURCES = ("hv_frames.c",)
 BUNDLE_HEADERS = ("hv_bundle.h",)
 BUNDLE_SOURCES = ("hv_bundle.c",)
 VECTOR_SEEDS = (0, 1, 20240601, 2654435769)  # black, white, two pseudo-random images
@@ -44,14 +47,20 @@ class Emission:
     files: Mapping[str, bytes]
 
 
-def emit(scheduled: ScheduledNet, user: str) -> Emission:
+def emit(scheduled: ScheduledNet, user: str, *, frames: int | None = None) -> Emission:
     """Makes a verifier's folder: kernel, weights, bundle, known answers, manifest, report.
 
     Everything depends on the arguments alone: the same input gives the same bytes. The kernel
     (`hv_<arch>.h`, `hv_<arch>.c`) does not depend on the person.
 
+    Args:
+        scheduled: the integer network, and what computes each layer on which target.
+        user: whose it is.
+        frames: how many frames of a camera are to be decided on together: adds
+            `hv_<arch>_frames.h` and what it needs. None: frame by frame only.
+
     Raises:
-        HvError: the user's name is no file name.
+        HvError: the user's name is no file name, or so many frames cannot be added up.
         GateBreach: an accumulator is not proved, or a buffer does not fit.
     """
     net = scheduled.net
@@ -63,7 +72,9 @@ def emit(scheduled: ScheduledNet, user: str) -> Emission:
     payload = layout.pack(program.person, program.abi[: layout.ABI_BYTES], tensors)
     vectors = _known_answers(net)
     bundle_bytes = _bundle(program, payload, vectors)
-    runtime = (*BUNDLE_SOURCES, *RUNTIME_SOURCES, *program.sources)
+    pooled = {} if frames is None else _frames(net, program, frames)
+    runtime = (*BUNDLE_SOURCES, *(FRAMES_SOURCES if pooled else ()), *RUNTIME_SOURCES)
+    runtime += program.sources
     sources = _own_sources(program) + runtime
     digest = hashlib.sha256(payload).hexdigest()
     texts = {
@@ -75,9 +86,8 @@ def emit(scheduled: ScheduledNet, user: str) -> Emission:
         "CMakeLists.txt": render.render_cmake(program, sources),
         "report.md": render.render_report(program, user, len(bundle_bytes), _bounds(net)),
     }
-    files = _with_runtime(
-        texts | _assembly(program), RUNTIME_HEADERS + BUNDLE_HEADERS + program.headers + runtime
-    )
+    headers = RUNTIME_HEADERS + BUNDLE_HEADERS + (FRAMES_HEADERS if pooled else ())
+    files = _with_runtime(texts | pooled | _assembly(program), headers + program.headers + runtime)
     files[f"{user}.hvb"] = bundle_bytes
     facts = {
         "user": user,
@@ -87,6 +97,18 @@ def emit(scheduled: ScheduledNet, user: str) -> Emission:
     }
     files[MANIFEST] = _manifest(program, sources, files, facts)
     return Emission(program=program, files=dict(sorted(files.items())))
+
+
+def _frames(net: QuantNet, program: Program, capacity: int) -> dict[str, str]:
+    facts = frame_facts(net, capacity)
+    step = {step.name: step for step in program.steps}
+    at = step[facts.feature_layer].offset_bytes if facts.normalised else 0
+    threshold = f"{net.layers[-1].name}.threshold"
+    names = {member.tensor: member.c_name for member in program.person.members}
+    if threshold not in names:
+        raise HvError("frames need a threshold in the person's own weights", where=threshold)
+    text = render.render_frames(program, facts, offset_bytes=at, threshold=names[threshold])
+    return {f"{program.prefix}_frames.h": text}
 
 
 def emit_network(

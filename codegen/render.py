@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codegen import __version__
+from codegen.frames import FrameFacts
 from codegen.layout import Layout, Member
 from codegen.lower import Program
 from codegen.resources import resource
@@ -59,6 +60,19 @@ def environment() -> Environment:
 def render_kernel_header(program: Program) -> str:
     """`hv_<arch>.h` of a verifier."""
     return _render("verifier/kernel.h.j2", p=program)
+
+
+def render_frames(program: Program, facts: FrameFacts, *, offset_bytes: int, threshold: str) -> str:
+    """`hv_<arch>_frames.h`.
+
+    Args:
+        program: the verifier.
+        facts: of its decision.
+        offset_bytes: where a run leaves the features in the arena.
+        threshold: the name of the person's threshold in C.
+    """
+    own = {**_fields(facts), "offset_bytes": offset_bytes, "threshold": threshold}
+    return _render("verifier/frames.h.j2", p=program, f=own)
 
 
 def render_network_header(program: Program, notes: Mapping[str, str]) -> str:

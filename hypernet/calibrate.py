@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +14,12 @@ from torch import Tensor
 from codegen.calibration.observers import quantile_range
 from codegen.nets import float_forward
 from hypernet.checkpoint import Checkpoint, state_of
+from hypernet.cohort import Cohort, cohort_of, whitening
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
 from hypernet.evaluate import threshold_at
-from hypernet.generator import Generator
-from hypernet.scores import float_scores, unit_directions
-from hypernet.verifier import head_layer, to_real
+from hypernet.generator import Generator, LastLayerGenerator
+from hypernet.scores import float_scores, shared_features, unit_directions
+from hypernet.verifier import head_layer, is_normalised, to_real
 
 if TYPE_CHECKING:  # the config knows the objectives, and those ask for ranges
     from hypernet.training.config import Config
@@ -33,28 +35,62 @@ def calibrate(
     encoder: str,
     points: Sequence[Mapping[str, float | int | str]],
 ) -> Checkpoint:
-    """Stage 3: ranges, threshold, card. Only people of the training folds are looked at.
+    """Stage 3: whitening, cohort, ranges, threshold, card, from people of the training folds only.
+
+    Where each person has a body of their own no statistics of features serve everybody: such a
+    hypernetwork keeps its last layer and one threshold for all.
 
     `points` is the training curve, for the card.
     """
     generator.eval()
-    mine = pairs.select(
-        np.isin(pairs.folds, plan.train_folds)
-        & (table.found[pairs.first] != NOT_FOUND)
-        & (table.found[pairs.second] != NOT_FOUND)
-    )
-    scores = float_scores(generator, table)(mine.first, mine.second)
-    threshold = threshold_at(scores, mine.same, false_accept_rate=plan.false_accept_rate)
-    return Checkpoint(
+    cohort = None
+    if isinstance(generator, LastLayerGenerator):
+        generator, cohort = with_cohort(generator, learnt)
+    checkpoint = Checkpoint(
         name=plan.name,
         architecture=generator.architecture,
         encoder=encoder,
         generator=generator.kind,
         tensors=state_of(generator),
         ranges=observe_ranges(learnt, generator, seed=plan.seed),
-        threshold=round(threshold, 6),
+        threshold=0.0,
+        cohort=cohort,
         card={"plan": plan.deciding(), "curve": list(points)},
     )
+    mine = pairs.select(
+        np.isin(pairs.folds, plan.train_folds)
+        & (table.found[pairs.first] != NOT_FOUND)
+        & (table.found[pairs.second] != NOT_FOUND)
+    )
+    score = float_scores(generator, table, checkpoint.comparable)
+    scores = score(mine.first, mine.second)
+    threshold = threshold_at(scores, mine.same, false_accept_rate=plan.false_accept_rate)
+    return replace(checkpoint, threshold=round(threshold, 6))
+
+
+def with_cohort(
+    generator: LastLayerGenerator, learnt: FaceTable
+) -> tuple[LastLayerGenerator, Cohort]:
+    """Whitens the last layer (`cohort.whitening`) and measures the cohort for it.
+
+    Args:
+        generator: of last layers; not changed.
+        learnt: photographs of the training people, all with a face.
+
+    Returns:
+        The generator with its new projection, and the statistics of its features.
+    """
+    features = shared_features(generator, learnt)
+    people = learnt.person_numbers()
+    normalised = is_normalised(generator.architecture)
+    projection = generator.projection.detach()
+    if normalised:
+        directions = unit_directions(generator, learnt.embeddings).numpy()
+        projection = torch.from_numpy(whitening(directions, features, projection.numpy(), people))
+    whitened = LastLayerGenerator(
+        generator.architecture, generator.shared_body(), projection, generator.space()
+    )
+    return whitened.eval(), cohort_of(features, people, projection.numpy(), normalised=normalised)
 
 
 def observe_ranges(

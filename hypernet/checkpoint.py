@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,18 @@ from safetensors.numpy import save as save_tensors
 
 from codegen.errors import HvError
 from codegen.nets import Architecture, FloatNet
+from hypernet.cohort import Cohort
 from hypernet.generator import GENERATORS, Generator, Theta
+from hypernet.verifier import head_layer, is_normalised
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 MAX_BYTES = 8 * 2**20
-_FORMAT = 1
+_FORMAT = 2
+_READABLE = (1, 2)
+"""Format 1 has no cohort."""
+
+_COHORT = "cohort."
+"""Before the names of the cohort's tensors in the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +48,9 @@ class Checkpoint:
         generator: kind of h_gen, a key of GENERATORS.
         tensors: float32, h_gen's state.
         ranges: observed output range of every layer, shared by all persons.
-        threshold: cosine from which on a crop is accepted.
+        threshold: score from which on a crop is accepted: a cosine or w.h + b, or with a cohort in
+            deviations above the impostors' mean.
+        cohort: what gives each person a threshold of their own; None: everybody has the same.
         card: free facts: training, measured, terms, limits.
     """
 
@@ -51,6 +61,7 @@ class Checkpoint:
     tensors: Mapping[str, NDArray[np.float32]]
     ranges: Mapping[str, tuple[float, float]]
     threshold: float
+    cohort: Cohort | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self) -> Generator:
@@ -62,15 +73,41 @@ class Checkpoint:
         return _build(self)
 
     def float_net(self, theta: Theta) -> FloatNet:
-        """Completes generated weights with what all persons share."""
+        """Completes generated weights with what all persons share, and with a threshold."""
+        tensors = {
+            name: tensor.detach().to(torch.float32).numpy() for name, tensor in theta.items()
+        }
         return FloatNet(
             arch=self.architecture,
-            tensors={
-                name: tensor.detach().to(torch.float32).numpy() for name, tensor in theta.items()
-            },
+            tensors=tensors,
             ranges=self.ranges,
-            threshold=self.threshold,
+            threshold=self._threshold_for(tensors),
         )
+
+    def comparable(
+        self, scores: NDArray[np.float64], tensors: Mapping[str, NDArray[np.float32]]
+    ) -> NDArray[np.float64]:
+        """One person's scores as `threshold` is meant: normalised by the cohort if there is one.
+
+        Args:
+            scores: cosines, or w.h + b.
+            tensors: the person's, as `float_net` has them.
+        """
+        if self.cohort is None:
+            return scores
+        weight, bias = self._head(tensors)
+        return self.cohort.normalise(scores, weight, bias)
+
+    def _threshold_for(self, tensors: Mapping[str, NDArray[np.float32]]) -> float:
+        if self.cohort is None:
+            return self.threshold
+        return self.cohort.threshold(self.threshold, *self._head(tensors))
+
+    def _head(
+        self, tensors: Mapping[str, NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], float]:
+        name = head_layer(self.architecture).name
+        return tensors[f"{name}.weight"], float(tensors[f"{name}.bias"][0])
 
 
 def state_of(generator: Generator) -> dict[str, NDArray[np.float32]]:
@@ -87,10 +124,11 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> Path:
     Raises:
         HvError: the tensors are larger than `MAX_BYTES` or not finite.
     """
-    for name, values in checkpoint.tensors.items():
+    tensors = {**checkpoint.tensors, **_cohort_tensors(checkpoint.cohort)}
+    for name, values in tensors.items():
         if not np.isfinite(values).all():
             raise HvError("the trained weights are not finite", where=name)
-    payload = save_tensors({name: checkpoint.tensors[name] for name in sorted(checkpoint.tensors)})
+    payload = save_tensors({name: tensors[name] for name in sorted(tensors)})
     if len(payload) > MAX_BYTES:
         raise HvError(f"the checkpoint has {len(payload)} bytes, at most {MAX_BYTES} are kept")
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,7 +200,7 @@ _OWN_KEYS = frozenset(
 
 def _parse(stem: Path, card: dict[str, Any], payload: bytes) -> Checkpoint:
     try:
-        if card["format"] != _FORMAT:
+        if card["format"] not in _READABLE:
             raise HvError(f"a checkpoint of format {card['format']}", where=str(stem))
         if hashlib.sha256(payload).hexdigest() != card["sha256"]:
             raise HvError(
@@ -170,14 +208,19 @@ def _parse(stem: Path, card: dict[str, Any], payload: bytes) -> Checkpoint:
                 where=str(stem),
                 hint="take both files from the same training run",
             )
+        tensors = load_tensors(payload)
+        architecture = Architecture.from_json(card["architecture"])
         checkpoint = Checkpoint(
             name=card["name"],
-            architecture=Architecture.from_json(card["architecture"]),
+            architecture=architecture,
             encoder=card["encoder"],
             generator=card["generator"],
-            tensors=load_tensors(payload),
+            tensors={
+                name: values for name, values in tensors.items() if not name.startswith(_COHORT)
+            },
             ranges={name: (lo, hi) for name, (lo, hi) in card["ranges"].items()},
             threshold=float(card["threshold"]),
+            cohort=_cohort_from(tensors, architecture),
             card={name: value for name, value in card.items() if name not in _OWN_KEYS},
         )
         checkpoint.build()
@@ -186,6 +229,27 @@ def _parse(stem: Path, card: dict[str, Any], payload: bytes) -> Checkpoint:
     except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
         raise HvError(f"the checkpoint is damaged: {error!r}", where=str(stem)) from error
     return checkpoint
+
+
+def _cohort_tensors(cohort: Cohort | None) -> dict[str, NDArray[np.float32]]:
+    if cohort is None:
+        return {}
+    return {f"{_COHORT}mean": cohort.mean, f"{_COHORT}spread": cohort.spread}
+
+
+def _cohort_from(
+    tensors: Mapping[str, NDArray[np.float32]], architecture: Architecture
+) -> Cohort | None:
+    if f"{_COHORT}mean" not in tensors:
+        return None
+    mean, spread = tensors[f"{_COHORT}mean"], tensors[f"{_COHORT}spread"]
+    features = math.prod(architecture.input_shapes(head_layer(architecture))[0])
+    if mean.shape != (features,) or spread.shape[1:] != (features,):
+        raise HvError(
+            f"cohort of shapes {mean.shape} and {spread.shape}, for {features} features",
+            where=architecture.name,
+        )
+    return Cohort(mean=mean, spread=spread, normalised=is_normalised(architecture))
 
 
 def _build(checkpoint: Checkpoint) -> Generator:

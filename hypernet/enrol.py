@@ -55,8 +55,8 @@ def enrol(
         personal: patterns that replace the architecture's choice of what is personal.
 
     Returns:
-        The network, with the checkpoint's ranges and threshold. Computed in float64 and rounded
-        once, so that it hardly depends on the machine.
+        The network, with the checkpoint's ranges and the person's threshold. Computed in float64
+        and rounded once, so that it hardly depends on the machine.
 
     Raises:
         HvError: no photograph, one that cannot serve (all of them are named), another encoder, or

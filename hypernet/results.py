@@ -53,8 +53,8 @@ def scores_of(checkpoint: Checkpoint, table: FaceTable, arithmetic: Arithmetic) 
     """The checkpoint's scoring function over rows of a table, in floats or integers."""
     generator = checkpoint.build()
     if arithmetic == "float":
-        return float_scores(generator, table)
-    return integer_scores(generator, table, checkpoint.float_net)
+        return float_scores(generator, table, checkpoint.comparable)
+    return integer_scores(generator, table, checkpoint.float_net, checkpoint.comparable)
 
 
 def with_card(

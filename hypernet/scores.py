@@ -13,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from codegen.enrolment_gate import real_scores
 from codegen.nets import Architecture, FloatNet, Layer, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
 from hypernet.data import FaceTable
 from hypernet.evaluate import Rows, ScorePairs, Scores
 from hypernet.generator import Generator, Theta
-from hypernet.verifier import head_layer, to_real
+from hypernet.verifier import body_layers, head_layer, is_normalised, to_real
 
 _CHUNK = 256
 
@@ -30,12 +31,34 @@ def unit_directions(generator: Generator, embeddings: NDArray[np.float32]) -> Te
         return generator.centre(torch.from_numpy(embeddings))
 
 
-def float_scores(generator: Generator, table: FaceTable) -> ScorePairs:
-    """Cosine between the generated last layer and the features, in floats.
+Comparable = Callable[[Scores, Mapping[str, NDArray[np.float32]]], Scores]
+"""Makes one person's scores comparable with other people's, from the person's tensors:
+`Checkpoint.comparable`."""
+
+
+def shared_features(generator: Generator, table: FaceTable) -> NDArray[np.float32]:
+    """What a body that everybody shares says of every photograph: float32 [N, F]."""
+    architecture = generator.architecture
+    layers = body_layers(architecture)
+    name = head_layer(architecture).inputs[0]
+    parts = []
+    with torch.no_grad():
+        theta = generator.shared_body()
+        for start in range(0, len(table.files), _CHUNK):
+            images = to_real(torch.from_numpy(table.crops[start : start + _CHUNK]), architecture)
+            parts.append(_float_layers(layers, theta, {"image": images})[name])
+    return np.asarray(torch.cat(parts).numpy())
+
+
+def float_scores(
+    generator: Generator, table: FaceTable, comparable: Comparable | None = None
+) -> ScorePairs:
+    """The generated networks' scores in floats: cosines, or w.h + b of a plain decision.
 
     Args:
         generator: h_gen.
         table: rows are photographs.
+        comparable: applied to each person's scores.
 
     Returns:
         A function of (rows that enrol, rows that are streamed).
@@ -50,7 +73,6 @@ def float_scores(generator: Generator, table: FaceTable) -> ScorePairs:
             shared, generator.shared_body(), {"image": to_real(images, architecture)}
         ),
     )
-    head = head_layer(architecture)
 
     def score(enrolled: Rows, streamed: Rows) -> Scores:
         scores = np.empty(len(enrolled))
@@ -59,67 +81,99 @@ def float_scores(generator: Generator, table: FaceTable) -> ScorePairs:
             for row, places in _groups(enrolled):
                 theta = generator(directions[row])
                 values = _float_layers(personal, theta, cached.take(streamed[places]))
-                scores[places] = cosine(values, theta, head)
+                scores[places] = _made_comparable(
+                    real_score(values, theta, architecture), theta, comparable
+                )
         return scores
 
     return score
 
 
-def cosine(values: Mapping[str, Tensor], theta: Theta, head: Layer) -> NDArray[np.float64]:
-    """w.h / (|w| |h|) of one person's network: float64 [N]."""
-    features = values[head.inputs[0]]
-    length = features.norm(dim=1) * theta[f"{head.name}.weight"].norm()
-    return np.asarray((values[head.name][:, 0] / length.clamp(min=1e-12)).double().numpy())
+def _made_comparable(scores: Scores, theta: Theta, comparable: Comparable | None) -> Scores:
+    if comparable is None:
+        return scores
+    return comparable(scores, {name: tensor.numpy() for name, tensor in theta.items()})
+
+
+def real_score(values: Mapping[str, Tensor], theta: Theta, architecture: Architecture) -> Scores:
+    """w.h / (|w| |h|) of one person's network, or w.h + b of a plain one: float64 [N]."""
+    head = head_layer(architecture)
+    score = values[head.name][:, 0]
+    if is_normalised(architecture):
+        length = values[head.inputs[0]].norm(dim=1) * theta[f"{head.name}.weight"].norm()
+        score = score / length.clamp(min=1e-12)
+    return np.asarray(score.double().numpy())
 
 
 def integer_scores(
-    generator: Generator, table: FaceTable, net_for: Callable[[Theta], FloatNet]
+    generator: Generator,
+    table: FaceTable,
+    net_for: Callable[[Theta], FloatNet],
+    comparable: Comparable | None = None,
 ) -> ScorePairs:
-    """The same cosine from the integer network: score / (|w| sqrt(norm_squared)).
+    """The same scores from the integer networks.
 
     Args:
         generator: h_gen.
         table: rows are photographs.
         net_for: completes generated weights with the shared ranges and the threshold.
+        comparable: applied to each person's scores.
 
     Returns:
         A function of (rows that enrol, rows that are streamed).
     """
-    architecture = generator.architecture
     directions = unit_directions(generator, table.embeddings)
-    shared, _ = _split(architecture)
-    shared_names = {layer.name for layer in shared}
 
-    def net(row: int) -> QuantNet:
+    def net(row: int) -> FloatNet:
         with torch.no_grad():
-            return quantise(net_for(generator(directions[row])))
+            return net_for(generator(directions[row]))
 
-    anybody = [layer for layer in net(0).layers if layer.name in shared_names]
-    cached = _Cache(
-        architecture,
-        table,
-        lambda images: _integer_layers(
-            anybody, {"image": (images.to(torch.int16) - 128).to(torch.int8)}
-        ),
-    )
+    outputs = integer_outputs(table, quantise(net(0)))
 
     def score(enrolled: Rows, streamed: Rows) -> Scores:
         scores = np.empty(len(enrolled))
-        cached.fill(streamed)
         for row, places in _groups(enrolled):
-            layers = [layer for layer in net(row).layers if layer.name not in shared_names]
-            values = _integer_layers(layers, cached.take(streamed[places]))
-            scores[places] = _integer_cosine(values[layers[-1].name], layers)
+            own = net(row)
+            quant = quantise(own)
+            values = outputs(quant, streamed[places])
+            real = real_scores(quant, values[quant.layers[-1].name])
+            scores[places] = comparable(real, own.tensors) if comparable else real
         return scores
 
     return score
 
 
-def _integer_cosine(decisions: Tensor, layers: list[QuantLayer]) -> NDArray[np.float64]:
-    weight = next(layer for layer in layers if layer.name == layers[-1].inputs[0]).tensors["weight"]
-    numbers = decisions.double().numpy()
-    length = np.sqrt(numbers[:, 1]) * np.linalg.norm(weight.astype(np.float64))
-    return np.asarray(numbers[:, 0] / np.maximum(length, 1e-12))
+def integer_outputs(
+    table: FaceTable, anybody: QuantNet
+) -> Callable[[QuantNet, Rows], dict[str, NDArray[np.integer]]]:
+    """The integer networks of many people on photographs; what they share runs only once.
+
+    Args:
+        table: rows are photographs.
+        anybody: one of the people's networks.
+
+    Returns:
+        A function of (a person's network, rows): the outputs of the personal layers and of those
+        that they read, by name.
+    """
+    shared, _ = _split(anybody.arch)
+    shared_names = {layer.name for layer in shared}
+    body = [layer for layer in anybody.layers if layer.name in shared_names]
+    cached = _Cache(
+        anybody.arch,
+        table,
+        lambda images: _integer_layers(
+            body, {"image": (images.to(torch.int16) - 128).to(torch.int8)}
+        ),
+    )
+
+    def outputs(net: QuantNet, rows: Rows) -> dict[str, NDArray[np.integer]]:
+        cached.fill(rows)
+        layers = [layer for layer in net.layers if layer.name not in shared_names]
+        values = _integer_layers(layers, cached.take(rows))
+        return {name: value.numpy() for name, value in values.items()}
+
+    return outputs
 
 
 def _split(architecture: Architecture) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:

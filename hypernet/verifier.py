@@ -18,6 +18,7 @@ from codegen.errors import HvError
 from codegen.nets import Architecture, Layer
 from codegen.ops.base import Activation, Shape
 from codegen.ops.mac import MacOp
+from codegen.ops.normalised_decision import NormalisedDecision
 from hypernet.prelu import prelu
 from hypernet.training.distributed import ALONE, Processes
 
@@ -42,6 +43,11 @@ def head_layer(architecture: Architecture) -> Layer:
             hint="the hypernetwork writes the weights of that dense layer",
         )
     return head
+
+
+def is_normalised(architecture: Architecture) -> bool:
+    """Whether the decision compares a cosine, w.h / (|w| |h|), or else w.h + b."""
+    return isinstance(architecture.layers[-1].op, NormalisedDecision)
 
 
 def body_layers(architecture: Architecture) -> tuple[Layer, ...]:

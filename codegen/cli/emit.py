@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     metavar="BYTES",
     help="The chip's RAM.  [default of both: the target's emulated board]",
 )
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Also the calls that decide on the last K frames together.",
+)
 @json_option
 def command(
     subject: SubjectOrder,
@@ -47,6 +53,7 @@ def command(
     output: Path | None,
     flash_bytes: int | None,
     ram_bytes: int | None,
+    frames: int | None,
     as_json: bool,
 ) -> None:
     """Write the C of a network: kernel, weights, known answers, report.
@@ -58,6 +65,7 @@ def command(
     Examples:
       hvcodegen emit --user alice --target cortex-m4
       hvcodegen emit --user alice --target cortex-m4 -o build/alice
+      hvcodegen emit --user alice --target cortex-m4 --frames 3
       hvcodegen emit --onnx model.onnx --calibration samples.npz --target cortex-m4
     """
     from codegen.cli.pipeline import emission_of
@@ -70,7 +78,9 @@ def command(
     if output is not None:
         check_replaceable(output.resolve())  # before the long work
     entry = subject.load()
-    emission = emission_of(entry, core, plan)
+    if frames is not None and not entry.user:
+        raise click.UsageError("--frames is for a person's verifier")
+    emission = emission_of(entry, core, plan, frames=frames)
     program = emission.program
     check_fit(needs_of(program), board_limits(core, flash_bytes, ram_bytes))
     folder = output or Path("build") / entry.name

@@ -12,7 +12,7 @@ from codegen.emit import emit, write_emission
 from codegen.enrolment_gate import real_scores
 from codegen.errors import HvError
 from codegen.gates import check_network
-from codegen.nets import QuantNet
+from codegen.nets import FloatNet, QuantNet
 from codegen.quantise import quantise
 from codegen.schedule import schedule
 from codegen.targets import HOST
@@ -41,13 +41,14 @@ def c_scores(
     """
     generator = checkpoint.build().double()
 
-    def network(row: int) -> QuantNet:
+    def network(row: int) -> tuple[FloatNet, QuantNet]:
         embedding = table.embeddings[row : row + 1]
-        net = quantise(network_for(embedding, checkpoint, generator=generator))
+        real = network_for(embedding, checkpoint, generator=generator)
+        net = quantise(real)
         check_network(net)
-        return net
+        return real, net
 
-    first = network(0)
+    _, first = network(0)
     write_emission(emit(schedule(first, HOST), "anybody"), folder)
     abi = layout.abi_hash(schedule(first, HOST))
 
@@ -55,11 +56,10 @@ def c_scores(
         scores = np.empty(len(enrolled))
         for row in np.unique(enrolled):
             places = np.flatnonzero(enrolled == row)
-            net = network(int(row))
+            real, net = network(int(row))
             simulator = Simulator(folder, person=_person(net, abi))
-            scores[places] = real_scores(
-                net, simulator.run(shrink_chips(table.chips[streamed[places]]))
-            )
+            verdicts = simulator.run(shrink_chips(table.chips[streamed[places]]))
+            scores[places] = checkpoint.comparable(real_scores(net, verdicts), real.tensors)
             tick(len(places))
         return scores
 

@@ -44,18 +44,27 @@ class Score:
 
 
 def emission_of(
-    subject: Subject, target: Target, plan: str | ScheduleFile = DEFAULT_PLAN
+    subject: Subject,
+    target: Target,
+    plan: str | ScheduleFile = DEFAULT_PLAN,
+    *,
+    frames: int | None = None,
 ) -> Emission:
-    """A person's folder, or a model's; `plan` is one's name, or a schedule."""
-    return emission_by(subject, schedule_by(plan, subject.quant_net, target))
+    """A person's folder, or a model's; `plan` is one's name, or a schedule.
+
+    `frames` of a camera are to be decided on together (`codegen.emit.emit`).
+    """
+    return emission_by(subject, schedule_by(plan, subject.quant_net, target), frames=frames)
 
 
-def emission_by(subject: Subject, scheduled: ScheduledNet) -> Emission:
+def emission_by(
+    subject: Subject, scheduled: ScheduledNet, *, frames: int | None = None
+) -> Emission:
     """The same where the kernels are chosen."""
     if subject.model is not None:
         notes = subject.model.imported.notes()
         return emit_network(scheduled, notes, report_lines(subject))
-    return emit(scheduled, subject.name)
+    return emit(scheduled, subject.name, frames=frames)
 
 
 @contextmanager

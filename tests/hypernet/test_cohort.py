@@ -1,0 +1,244 @@
+"""Cohort normalisation: the statistics, what they do to scores, and what the device decides."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from codegen.errors import HvError
+from codegen.nets import Architecture
+from codegen.quantise import quantise
+from codegen.reference import run
+from hypernet.calibrate import with_cohort
+from hypernet.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, state_of
+from hypernet.cohort import Cohort, cohort_of, whitening
+from hypernet.data import FOUND, FaceTable
+from hypernet.enrol import network_for
+from hypernet.evaluate import equal_error_rate
+from hypernet.generator import LastLayerGenerator
+from hypernet.scores import float_scores, integer_scores, shared_features
+from tests.hypernet.conftest import DIMENSIONS, TINY
+
+PHOTOS = 60
+
+
+@pytest.fixture
+def table() -> FaceTable:
+    rng = np.random.default_rng(7)
+    return FaceTable(
+        files=np.array([f"{row}.jpg" for row in range(PHOTOS)]),
+        people=np.array([f"p{row // 3:02}" for row in range(PHOTOS)]),
+        folds=np.ones(PHOTOS, np.int32),
+        chips=rng.integers(0, 256, (PHOTOS, 128, 128, 3), dtype=np.uint8),
+        embeddings=rng.normal(0, 1, (PHOTOS, DIMENSIONS)).astype(np.float32),
+        found=np.full(PHOTOS, FOUND, np.int8),
+    )
+
+
+@pytest.fixture(params=["normalised", "plain"])
+def checkpoint(
+    request: pytest.FixtureRequest,
+    table: FaceTable,
+    tiny_checkpoint: Checkpoint,
+    tiny_generator: LastLayerGenerator,
+) -> Checkpoint:
+    """The tiny checkpoint with a cohort, of either decision."""
+    architecture = tiny_checkpoint.architecture
+    if request.param == "plain":
+        layers = [*TINY["layers"][:-1], {"name": "d", "op": "plain_decision", "inputs": ["head"]}]  # type: ignore[index]
+        architecture = Architecture.from_json(
+            {**TINY, "layers": layers, "personal": ["head.*", "d.*"]}
+        )
+        tiny_generator.architecture = architecture
+    generator, cohort = with_cohort(tiny_generator, table)
+    return dataclasses.replace(
+        tiny_checkpoint,
+        architecture=architecture,
+        tensors=state_of(generator),
+        cohort=cohort,
+        threshold=3.0,  # deviations: above 0 as a cosine, whoever is enrolled
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    people=st.integers(2, 6),
+    rows=st.integers(0, 6),
+    normalised=st.booleans(),
+)
+def test_moments_are_those_of_the_scores_themselves(
+    seed: int, people: int, rows: int, normalised: bool
+) -> None:
+    """Mean and deviation over all photographs, people weighing the same, by brute force."""
+    rng = np.random.default_rng(seed)
+    who = np.concatenate([np.arange(people), rng.integers(0, people, 9)]).astype(np.intp)
+    features = rng.normal(0.3, 1, (len(who), 5)).astype(np.float32)
+    weight = rng.normal(0, 1, 5).astype(np.float32)
+    bias = 0.0 if normalised else 0.7
+    scores = features.astype(np.float64) @ weight + bias
+    if normalised:
+        scores /= np.linalg.norm(features, axis=1) * np.linalg.norm(weight)
+    votes = np.array([1 / np.sum(who == person) for person in who]) / people
+    mean = np.sum(votes * scores)
+    deviation = np.sqrt(np.sum(votes * (scores - mean) ** 2))
+    projection = np.stack([weight, *rng.normal(0, 1, (rows, 5))]).astype(np.float32)
+    cohort = cohort_of(features, who, projection, normalised=normalised)
+    assert cohort.moments(weight, bias) == pytest.approx((mean, deviation), rel=1e-4, abs=1e-5)
+    normal = cohort.normalise(scores, weight, bias)
+    assert np.sum(votes * normal) == pytest.approx(0, abs=1e-4)
+    assert np.sum(votes * normal**2) == pytest.approx(1, rel=1e-3)
+    threshold = cohort.threshold(0.4, weight, bias)
+    clear = np.abs(scores - threshold) > 1e-9
+    np.testing.assert_array_equal((normal >= 0.4)[clear], (scores >= threshold)[clear])
+
+
+def test_an_empty_head_is_refused() -> None:
+    cohort = Cohort(mean=np.ones(3, np.float32), spread=np.eye(3, dtype="f4"), normalised=True)
+    with pytest.raises(HvError, match="says the same of everybody"):
+        cohort.moments(np.zeros(3))
+
+
+def test_the_device_accepts_what_the_normalised_score_accepts(
+    checkpoint: Checkpoint, table: FaceTable
+) -> None:
+    """A threshold amid the scores; none of them lies within the integer threshold's rounding."""
+    generator, cohort = checkpoint.build(), checkpoint.cohort
+    assert cohort is not None
+    score = integer_scores(generator, table, checkpoint.float_net, checkpoint.comparable)
+    tried = 0
+    for person in range(PHOTOS):
+        net = network_for(table.embeddings[person : person + 1], checkpoint)
+        mean, _ = cohort.moments(net.tensors["head.weight"])
+        if cohort.normalised and mean < 0.05:
+            continue  # made-up photographs are alike: all of them score below 0 here
+        scores = score(np.full(PHOTOS, person, np.intp), np.arange(PHOTOS))
+        ranked = np.sort(scores)
+        chosen = dataclasses.replace(checkpoint, threshold=float(ranked[29:31].mean()))
+        net = network_for(table.embeddings[person : person + 1], chosen)
+        accepted = run(quantise(net), table.crops)[net.arch.layers[-1].name][:, 2] == 1
+        np.testing.assert_array_equal(accepted, scores >= chosen.threshold)
+        assert accepted.sum() == PHOTOS / 2
+        tried += 1
+        if tried == 3:
+            return
+    pytest.fail(f"only {tried} people score above 0")
+
+
+def test_float_and_integer_scores_agree(checkpoint: Checkpoint, table: FaceTable) -> None:
+    generator = checkpoint.build()
+    enrolled, streamed = np.repeat(np.arange(4), 5), np.tile(np.arange(5, 10), 4)
+    real = float_scores(generator, table, checkpoint.comparable)(enrolled, streamed)
+    integer = integer_scores(generator, table, checkpoint.float_net, checkpoint.comparable)(
+        enrolled, streamed
+    )
+    plain = float_scores(generator, table)(enrolled, streamed)
+    assert not np.allclose(real, plain, atol=0.05)
+    np.testing.assert_allclose(integer, real, atol=0.6)  # deviations; a cosine's error is 0.1
+    assert np.corrcoef(integer, real)[0, 1] > 0.97
+
+
+def test_a_cohort_is_kept_with_the_weights(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    loaded = load_checkpoint(save_checkpoint(checkpoint, tmp_path))
+    assert checkpoint.cohort is not None
+    assert loaded.cohort is not None
+    assert loaded.cohort.normalised == checkpoint.cohort.normalised
+    np.testing.assert_array_equal(loaded.cohort.mean, checkpoint.cohort.mean)
+    np.testing.assert_array_equal(loaded.cohort.spread, checkpoint.cohort.spread)
+    assert sorted(loaded.tensors) == sorted(checkpoint.tensors)
+
+
+def test_a_cohort_of_other_features_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    assert checkpoint.cohort is not None
+    other = dataclasses.replace(checkpoint.cohort, mean=np.zeros(3, np.float32))
+    card = save_checkpoint(dataclasses.replace(checkpoint, cohort=other), tmp_path)
+    with pytest.raises(HvError, match=r"cohort of shapes \(3,\)"):
+        load_checkpoint(card)
+
+
+def test_checkpoints_without_a_cohort_keep_their_threshold(
+    tiny_checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    card = save_checkpoint(tiny_checkpoint, tmp_path)
+    card.write_text(card.read_text().replace('"format": 2', '"format": 1'))
+    loaded = load_checkpoint(card)
+    assert loaded.cohort is None
+    net = network_for(np.ones((1, DIMENSIONS), np.float32), loaded)
+    assert net.threshold == tiny_checkpoint.threshold
+
+
+def _noisy_people(seed: int, noise: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Features = direction + noise that is large along some axes; 8 photographs a person."""
+    rng = np.random.default_rng(seed)
+    people = np.repeat(np.arange(40), 8).astype(np.intp)
+    centres = rng.normal(0, 1, (40, 6))
+    features = centres[people] + rng.normal(0, 1, (320, 6)) * noise
+    directions = centres[people] / np.linalg.norm(centres[people], axis=1, keepdims=True)
+    return directions.astype("f4"), features.astype("f4"), people
+
+
+def test_whitening_turns_away_from_what_varies_within_people() -> None:
+    noise = np.array([3.0, 3.0, 0.1, 0.1, 0.1, 0.1])
+    directions, features, people = _noisy_people(0, noise)
+    start = np.eye(6, dtype=np.float32)
+    made = whitening(directions, features, start, people)
+    assert np.linalg.norm(made) == pytest.approx(np.linalg.norm(start), rel=1e-5)
+    assert np.abs(made[:2, :2]).max() < 0.5 * np.diag(made)[2:].min()
+
+    fresh, seen, who = _noisy_people(1, noise)
+    unit = seen / np.linalg.norm(seen, axis=1, keepdims=True)
+    same = who[:, None] == who[None]
+
+    def error(projection: np.ndarray) -> float:
+        heads = fresh @ projection
+        heads /= np.linalg.norm(heads, axis=1, keepdims=True)
+        return equal_error_rate((heads @ unit.T).ravel(), same.ravel())
+
+    assert error(made) < 0.8 * error(start)
+
+
+def test_whitening_solves_with_the_covariance_of_scikit_learn() -> None:
+    """The same discriminant as LDA's, up to our own shrinkage."""
+    directions, features, people = _noisy_people(0, np.array([3.0, 3.0, 0.1, 0.1, 0.1, 0.1]))
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    lda = LinearDiscriminantAnalysis(solver="lsqr", store_covariance=True).fit(unit, people)
+    within = lda.covariance_ * len(unit) / (len(unit) - len(np.unique(people)))
+    made = whitening(directions, features, np.eye(6, dtype=np.float32), people)
+    candidates = []
+    for strength in (10.0, 3.0, 1.0):
+        solved = np.linalg.inv(within + strength * np.trace(within) / 6 * np.eye(6))
+        candidates.append(solved * np.linalg.norm(made) / np.linalg.norm(solved))
+    assert min(np.abs(made - candidate).max() for candidate in candidates) < 1e-4
+
+
+def test_whitening_that_helps_nobody_is_left_out() -> None:
+    """No noise within people: nothing is wrong with the projection."""
+    directions, features, people = _noisy_people(0, np.full(6, 1e-9))
+    start = np.eye(6, dtype=np.float32)
+    assert whitening(directions, features, start, people) is start
+
+
+def test_people_with_one_photograph_each_leave_the_projection() -> None:
+    directions, features, _ = _noisy_people(0, np.ones(6))
+    start = np.eye(6, dtype=np.float32)
+    assert whitening(directions, features, start, np.arange(320, dtype=np.intp)) is start
+
+
+def test_shared_features_are_the_bodys(
+    table: FaceTable, tiny_generator: LastLayerGenerator
+) -> None:
+    features = shared_features(tiny_generator, table)
+    theta = tiny_generator(torch.zeros(DIMENSIONS))
+    from codegen.nets import float_forward
+    from hypernet.verifier import to_real
+
+    images = to_real(torch.from_numpy(table.crops[:3]), tiny_generator.architecture)
+    expected = float_forward(tiny_generator.architecture, theta, images)["features"]
+    torch.testing.assert_close(torch.from_numpy(features[:3]), expected.detach())
