@@ -14,7 +14,7 @@ from codegen.calibration.observers import quantile_range
 from codegen.nets import float_forward
 from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
-from hypernet.evaluate import threshold_at
+from hypernet.evaluation import threshold_at
 from hypernet.generator import Generator
 from hypernet.plans import Plan
 from hypernet.scores import float_scores, unit_directions

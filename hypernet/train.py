@@ -26,7 +26,7 @@ from hypernet.augment import training_images
 from hypernet.calibrate import calibrate
 from hypernet.checkpoint import Checkpoint
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
-from hypernet.evaluate import roc_auc
+from hypernet.evaluation import roc_auc
 from hypernet.generator import FilmGenerator, Generator, LastLayerGenerator, Theta
 from hypernet.kcs import (
     People,
