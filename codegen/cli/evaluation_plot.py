@@ -161,7 +161,8 @@ def draw_scores(axes: Axes, panel: Panel) -> None:
     axes.set_xlabel("score")
     axes.set_ylabel("density")
     axes.grid(axis="y", zorder=0)
-    axes.legend(loc="upper right")
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.25)  # room for the legend above the bars
+    axes.legend(loc="upper left")
 
 
 def _curves(panel: Panel) -> list[tuple[Curve, str, tuple[Scores, Scores]]]:
