@@ -16,7 +16,7 @@ from codegen.nets import float_forward
 from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.cohort import Cohort, cohort_of, whitening
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
-from hypernet.evaluate import threshold_at
+from hypernet.evaluation import threshold_at
 from hypernet.generator import Generator, LastLayerGenerator
 from hypernet.scores import float_scores, shared_features, unit_directions
 from hypernet.verifier import head_layer, is_normalised, to_real

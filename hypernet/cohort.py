@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.errors import HvError
-from hypernet.evaluate import equal_error_rate
+from hypernet.evaluation import equal_error_rate
 
 Floats = NDArray[np.float64]
 

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from hypernet.checkpoint import Checkpoint
 from hypernet.data import FaceTable, Pairs
-from hypernet.evaluate import Evaluation, ScorePairs, as_dict, evaluate
+from hypernet.evaluation import Evaluation, ScorePairs, as_dict, evaluate, score_both_ways
 from hypernet.scores import float_scores, integer_scores
 
 Arithmetic = Literal["float", "int8"]
@@ -38,11 +40,11 @@ def measure_checkpoint(
     tuning_folds: Sequence[int],
     arithmetic: Arithmetic = "float",
 ) -> Evaluation:
-    """Evaluates a checkpoint on the pairs of `test_folds` (see `evaluate.evaluate`)."""
+    """Evaluates a checkpoint on the pairs of `test_folds` (see `evaluation.evaluate`)."""
+    needed = pairs.select(np.isin(pairs.folds, (*test_folds, *tuning_folds)))
     return evaluate(
-        pairs,
-        scores_of(checkpoint, table, arithmetic),
-        table.found,
+        score_both_ways(needed, scores_of(checkpoint, table, arithmetic), table.found),
+        table.person_numbers(),
         test_folds=test_folds,
         tuning_folds=tuning_folds,
         threshold=checkpoint.threshold,
@@ -93,4 +95,6 @@ def with_card(
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - plain data of any shape
     if isinstance(value, dict):
         return {name: _rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
     return round(value, 5) if isinstance(value, float) else value

@@ -18,7 +18,7 @@ from codegen.nets import Architecture, FloatNet, Layer, QuantNet
 from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
 from hypernet.data import FaceTable
-from hypernet.evaluate import Rows, ScorePairs, Scores
+from hypernet.evaluation import Rows, ScorePairs, Scores
 from hypernet.generator import Generator, Theta
 from hypernet.verifier import body_layers, head_layer, is_normalised, to_real
 

@@ -21,7 +21,7 @@ from codegen.quantise import quantise
 from hypernet.checkpoint import Checkpoint
 from hypernet.data import NOT_FOUND, FaceTable
 from hypernet.enrol import network_for
-from hypernet.evaluate import Rows, Scores, equal_error_rate, roc_auc, threshold_at
+from hypernet.evaluation import Rows, Scores, equal_error_rate, roc_auc, threshold_at
 from hypernet.scores import integer_outputs
 from hypernet.verifier import is_normalised
 

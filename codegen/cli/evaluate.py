@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
-from codegen.cli.common import json_option, photo_progress, print_result, table, talk
+from codegen.cli.common import json_option, print_result, talk
 
 
 @click.command(short_help="Measure recognition on pairs of photographs.")
 @click.option(
     "--images",
-    "folder",
-    required=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder with the photographs, index.csv and pairs.txt.",
+    help="Folder of photographs; without --pairs it has index.csv and pairs.txt, with --store a "
+    "folder for each person.",
+)
+@click.option(
+    "--pairs",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Pairs in the format of LFW's pairs.txt.",
+)
+@click.option(
+    "--bin",
+    "bin_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A verification set with its photographs (InsightFace's format).",
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Measure the users enrolled there instead of a checkpoint.",
 )
 @click.option("--checkpoint", default="pq", show_default=True, metavar="NAME|FILE")
-@click.option("--fold", default=9, show_default=True, help="Fold whose pairs are scored.")
+@click.option("--fold", type=int, help="Fold that is tested on.  [default: 9; all of --pairs]")
 @click.option(
-    "--tune-fold", default=8, show_default=True, help="Fold that the accuracy's threshold is from."
+    "--tune-fold",
+    "tune_folds",
+    type=int,
+    multiple=True,
+    help="Fold that the accuracy's threshold is from.  [default: 8; the others of --pairs]",
 )
 @click.option(
     "--precision",
@@ -31,95 +48,84 @@ from codegen.cli.common import json_option, photo_progress, print_result, table,
     show_default=True,
     help="int8 runs the generated C.",
 )
+@click.option(
+    "--everybody/--pairs-only",
+    default=True,
+    show_default=True,
+    help="Also pair every photograph of the fold with every other.",
+)
+@click.option(
+    "--max-impostors",
+    type=click.IntRange(min=1),
+    default=2_000_000,
+    show_default=True,
+    help="Of everybody, draw so many impostor pairs if there are more.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of that draw.")
+@click.option("--aligned", is_flag=True, help="With --store: the photographs are crops already.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Draw ROC and DET curves and histograms of the scores there.",
+)
 @json_option
 def command(
-    folder: Path, checkpoint: str, fold: int, tune_fold: int, precision: str, as_json: bool
+    images: Path | None,
+    pairs: Path | None,
+    bin_file: Path | None,
+    store: Path | None,
+    checkpoint: str,
+    fold: int | None,
+    tune_folds: tuple[int, ...],
+    precision: str,
+    everybody: bool,
+    max_impostors: int,
+    seed: int,
+    aligned: bool,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure recognition on pairs: one photograph enrols, the other is streamed.
 
-    Both directions and their mean. With int8, every enrolled photograph becomes weights for the
-    compiled C, which then scores the other one.
+    Both directions, their mean, and the face embedding itself as the ceiling, each figure with its
+    95 % interval. With int8, every enrolled photograph becomes weights for the compiled C, which
+    then scores the other one. A false accept rate is quoted only where there are at least
+    three impostor pairs for each that it would let in.
 
     \b
     Examples:
       hvcodegen evaluate --images lfw250 --fold 9
       hvcodegen evaluate --images lfw250 --precision float --json
+      hvcodegen evaluate --images lfw250 --plot pictures
+      hvcodegen evaluate --pairs lfw/pairs.txt --images lfw250
+      hvcodegen evaluate --store users --images people
     """
-    from codegen.cli.evaluating import c_scores
-    from hypernet.checkpoint import load_checkpoint
-    from hypernet.data import load_faces, pair_files, read_pairs
-    from hypernet.evaluate import as_dict, evaluate
-    from hypernet.results import scores_of
+    if (images is None) == (bin_file is None) or (bin_file and (pairs or store)):
+        raise click.UsageError("give --images DIR, --pairs FILE --images DIR, or --bin FILE")
+    if store is not None:
+        assert images is not None  # the check above
+        if pairs is not None or plot is not None:
+            raise click.UsageError("--store takes --images only: a folder for each person")
+        from codegen.cli import evaluating_store
 
-    loaded = load_checkpoint(checkpoint)
-    folds = (fold, tune_fold)
-    talk("reading photographs (found, aligned and described once, then kept in the cache) ...")
-    needed = pair_files(folder, folds)
-    faces = load_faces(folder, only=needed, workers=2, progress=photo_progress)
-    pairs = read_pairs(folder, faces, folds=folds)
-    with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        if precision == "int8":
-            score = c_scores(loaded, faces, Path(scratch) / "kernel", _PairTicker())
-        else:
-            score = scores_of(loaded, faces, "float")
-        result = evaluate(
-            pairs,
-            score,
-            faces.found,
-            test_folds=(fold,),
-            tuning_folds=(tune_fold,),
-            threshold=loaded.threshold,
+        found = evaluating_store.evaluate_store(store, images, precision, aligned=aligned)
+        print_result(
+            as_json,
+            evaluating_store.as_json(found, precision),
+            evaluating_store.as_lines(found, precision),
         )
-    ways = result.left_out
-    rows = [
-        (
-            name,
-            m.pairs,
-            f"{m.auc:.4f}",
-            f"{m.eer:.2%}",
-            f"{m.accuracy:.2%}",
-            f"{m.false_accept_rate:.2%}",
-            f"{m.false_reject_rate:.2%}",
-        )
-        for name, m in (
-            ("first photograph enrols", ways.first_enrols),
-            ("second photograph enrols", ways.second_enrols),
-            ("mean", ways.mean),
-        )
-    ]
-    headings = ("direction", "pairs", "AUC", "EER", "accuracy", "false accepts", "false rejects")
-    mean = ways.mean
-    data: dict[str, Any] = {
-        "checkpoint": loaded.name,
-        "precision": precision,
-        "fold": fold,
-        "tune_fold": tune_fold,
-        "pairs": mean.pairs,
-        "auc": mean.auc,
-        "eer": mean.eer,
-        "accuracy": mean.accuracy,
-        "directions": as_dict(result),
-    }
-    lines = table(headings, rows)
-    lines.append(
-        f"{result.missing} of {mean.pairs + result.missing} pairs left out: a face was not found; "
-        f"counted as rejected, AUC {result.rejected.first_enrols.auc:.4f} "
-        "with the first photograph enrolling"
+        return
+    from codegen.cli import evaluation_run
+    from codegen.cli.evaluation_report import as_json as data_of
+    from codegen.cli.evaluation_report import as_lines
+    from codegen.cli.pair_source import Order
+
+    order = Order(images=images, pairs=pairs, bin=bin_file, fold=fold, tune_folds=tune_folds)
+    limit = max_impostors if everybody else None
+    report, written = evaluation_run.run(
+        order, checkpoint, precision, max_impostors=limit, seed=seed, plot=plot
     )
-    lines.append(
-        f"accuracy: threshold chosen on fold {tune_fold}; false accepts and rejects: "
-        f"at the checkpoint's own threshold {loaded.threshold:.3f}"
-    )
-    print_result(as_json, data, lines)
-
-
-class _PairTicker:
-    """A line now and then while pairs are scored."""
-
-    def __init__(self) -> None:
-        self._done = 0
-
-    def __call__(self, pairs: int) -> None:
-        before, self._done = self._done, self._done + pairs
-        if before // 500 != self._done // 500:
-            talk(f"  {self._done} pairs scored")
+    print_result(as_json, data_of(report), as_lines(report))
+    for path in written:
+        talk(f"wrote {path}")

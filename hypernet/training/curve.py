@@ -10,7 +10,7 @@ import numpy as np
 
 from codegen.errors import HvError
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
-from hypernet.evaluate import roc_auc
+from hypernet.evaluation import roc_auc
 from hypernet.generator import Generator
 from hypernet.scores import float_scores
 from hypernet.training.config import Config

@@ -21,7 +21,7 @@ from hypernet.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, st
 from hypernet.cohort import Cohort, cohort_of, whitening
 from hypernet.data import FOUND, FaceTable
 from hypernet.enrol import network_for
-from hypernet.evaluate import equal_error_rate
+from hypernet.evaluation import equal_error_rate
 from hypernet.generator import LastLayerGenerator
 from hypernet.scores import float_scores, integer_scores, shared_features
 from tests.hypernet.conftest import DIMENSIONS, TINY

@@ -10,7 +10,7 @@ import pytest
 from codegen.errors import HvError
 from hypernet.checkpoint import Checkpoint
 from hypernet.data import FOUND, NOT_FOUND, FaceTable
-from hypernet.evaluate import equal_error_rate
+from hypernet.evaluation import equal_error_rate
 from hypernet.scores import integer_scores
 from hypernet.several import Order, several_photographs
 from tests.hypernet.conftest import DIMENSIONS

@@ -8,7 +8,7 @@ import numpy as np
 
 from hypernet.architectures import load_architecture
 from hypernet.checkpoint import load_checkpoint, save_checkpoint
-from hypernet.evaluate import roc_auc
+from hypernet.evaluation import roc_auc
 from hypernet.scores import float_scores, integer_scores
 from hypernet.training.config import load_config
 from hypernet.training.curve import Step

@@ -1,0 +1,33 @@
+"""The ceiling: the face embedding h_bb itself, which every generated network imitates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypernet.evaluation.measures import Rows, ScorePairs, Scores
+
+_CHUNK = 1 << 16  # pairs; bounds the memory of the products
+
+
+def embedding_scores(embeddings: NDArray[np.float32], mean: NDArray[np.float32]) -> ScorePairs:
+    """Cosine of two photographs' centred embeddings, the same in both directions.
+
+    Args:
+        embeddings: float32 [N, D].
+        mean: float32 [D], of the people trained on.
+    """
+    centred = embeddings.astype(np.float64) - mean
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    directions = centred / np.maximum(lengths, 1e-12)
+
+    def score(enrolled: Rows, streamed: Rows) -> Scores:
+        scores = np.empty(len(enrolled))
+        for start in range(0, len(enrolled), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            scores[part] = np.einsum(
+                "nd,nd->n", directions[enrolled[part]], directions[streamed[part]]
+            )
+        return scores
+
+    return score
