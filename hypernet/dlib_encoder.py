@@ -96,8 +96,14 @@ class DlibEncoder:
         return self._cut(np.ascontiguousarray(image), shape, 0.0)
 
     def embed(self, face: Face) -> Embedding:
-        """Describes one face: float32 [128], neither centred nor of unit length."""
-        return np.array(self._network.compute_face_descriptor(face.encoder_chip), np.float32)
+        """Describes one face: float32 [128], neither centred nor of unit length.
+
+        The mean over the chip and its mirror image: the same space as the network's own
+        descriptor, with less noise.
+        """
+        chips = [face.encoder_chip, np.ascontiguousarray(face.encoder_chip[:, ::-1])]
+        described = np.array(self._network.compute_face_descriptor(chips), np.float32)
+        return np.asarray(described.mean(axis=0))
 
     def _align(self, image: Image, rectangle: Any, score: float) -> Face:  # noqa: ANN401
         return self._cut(image, self._predictor(image, rectangle), score)

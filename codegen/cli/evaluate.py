@@ -62,6 +62,20 @@ from codegen.cli.common import json_option, print_result, talk
     help="Of everybody, draw so many impostor pairs if there are more.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of that draw.")
+@click.option(
+    "--enrol-photos",
+    type=click.IntRange(1, 20),
+    default=1,
+    show_default=True,
+    help="Measure enrolment with so many photographs, instead of pairs.",
+)
+@click.option(
+    "--frames",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Measure verdicts on so many streamed photographs together.",
+)
 @click.option("--aligned", is_flag=True, help="With --store: the photographs are crops already.")
 @click.option(
     "--plot",
@@ -82,6 +96,8 @@ def command(
     everybody: bool,
     max_impostors: int,
     seed: int,
+    enrol_photos: int,
+    frames: int,
     aligned: bool,
     plot: Path | None,
     as_json: bool,
@@ -98,6 +114,7 @@ def command(
       hvcodegen evaluate --images lfw250 --fold 9
       hvcodegen evaluate --images lfw250 --precision float --json
       hvcodegen evaluate --images lfw250 --plot pictures
+      hvcodegen evaluate --images lfw250 --enrol-photos 3 --frames 3
       hvcodegen evaluate --pairs lfw/pairs.txt --images lfw250
       hvcodegen evaluate --store users --images people
     """
@@ -114,6 +131,21 @@ def command(
             as_json,
             evaluating_store.as_json(found, precision),
             evaluating_store.as_lines(found, precision),
+        )
+        return
+    if enrol_photos > 1 or frames > 1:
+        from codegen.cli import evaluating_several
+        from codegen.cli.pair_source import Order
+
+        several = evaluating_several.evaluate_several(
+            Order(images=images, pairs=pairs, bin=bin_file, fold=fold, tune_folds=tune_folds),
+            checkpoint,
+            photos=enrol_photos,
+            frames=frames,
+            seed=seed,
+        )
+        print_result(
+            as_json, evaluating_several.as_json(several), evaluating_several.as_lines(several)
         )
         return
     from codegen.cli import evaluation_run

@@ -30,6 +30,7 @@ from hypernet.evaluation import (
     score_both_ways,
 )
 from hypernet.results import scores_of
+from hypernet.scores import unit_directions
 
 
 def run(
@@ -61,7 +62,7 @@ def run(
         check_folder(plot)
     loaded = load_checkpoint(checkpoint)
     protocol = open_protocol(order)
-    h_bb = embedding_scores(protocol.table.embeddings, loaded.tensors["mean"])
+    h_bb = embedding_scores(unit_directions(loaded.build(), protocol.table.embeddings).numpy())
     with _scoring(loaded, protocol.table, precision) as (by_pair, by_photograph):
         talk("scoring pairs ...")
         scored = score_both_ways(protocol.pairs, by_pair, protocol.table.found)

@@ -5,8 +5,7 @@
         table.json       format, encoder, count, done, digest of the photographs' names
         chips.npy  embeddings.npy  found.npy
 
-Names, people and folds are the collection's own and are not kept. Format 1 was one file,
-`faces-KEY.npz`, and is still read.
+Names, people and folds are the collection's own and are not kept.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -58,10 +56,7 @@ def read_cache(path: Path, photos: Sequence[Photo]) -> FaceTable | None:
     Raises:
         HvError: it is damaged, of another format, or of other photographs.
     """
-    old = path.with_suffix(".npz")
-    if path.is_dir():
-        return _read_whole(path, photos)
-    return _read_format_1(old, photos) if old.is_file() else None
+    return _read_whole(path, photos) if path.is_dir() else None
 
 
 def _read_whole(path: Path, photos: Sequence[Photo]) -> FaceTable:
@@ -77,19 +72,6 @@ def _read_whole(path: Path, photos: Sequence[Photo]) -> FaceTable:
     if not len(chips) == len(embeddings) == len(found) == len(photos):
         raise _damaged(path, "a column is too short")
     return _table(photos, chips, embeddings, found)
-
-
-def _read_format_1(path: Path, photos: Sequence[Photo]) -> FaceTable:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            columns = {name: arrays[name] for name in arrays.files}
-        files, number = columns["files"].tolist(), int(columns["format"])
-        table = _table(photos, columns["chips"], columns["embeddings"], columns["found"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise _damaged(path, error) from error
-    if number != 1 or files != [photo.file for photo in photos]:
-        raise _of_others(path)
-    return table
 
 
 def _table(

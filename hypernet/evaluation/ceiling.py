@@ -10,16 +10,13 @@ from hypernet.evaluation.measures import Rows, ScorePairs, Scores
 _CHUNK = 1 << 16  # pairs; bounds the memory of the products
 
 
-def embedding_scores(embeddings: NDArray[np.float32], mean: NDArray[np.float32]) -> ScorePairs:
-    """Cosine of two photographs' centred embeddings, the same in both directions.
+def embedding_scores(directions: NDArray[np.float32]) -> ScorePairs:
+    """Cosine of two photographs' embeddings, the same in both directions.
 
     Args:
-        embeddings: float32 [N, D].
-        mean: float32 [D], of the people trained on.
+        directions: float32 [N, D], of unit length, in the hypernetwork's own space
+            (`scores.unit_directions`).
     """
-    centred = embeddings.astype(np.float64) - mean
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    directions = centred / np.maximum(lengths, 1e-12)
 
     def score(enrolled: Rows, streamed: Rows) -> Scores:
         scores = np.empty(len(enrolled))

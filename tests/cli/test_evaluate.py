@@ -21,6 +21,7 @@ from hypernet.evaluation import (
     everybody,
     score_both_ways,
 )
+from hypernet.scores import unit_directions
 from tests import networks
 from tests.cli.conftest import Run
 
@@ -68,7 +69,7 @@ def test_a_personal_body_has_no_matrix() -> None:
 
 @pytest.fixture
 def report(faces: FaceTable, pq: Checkpoint) -> Report:
-    score = embedding_scores(faces.embeddings, pq.tensors["mean"])
+    score = embedding_scores(unit_directions(pq.build(), faces.embeddings).numpy())
     first = np.array([0, 2, 4, 6, 0, 2, 4, 6])
     second = np.array([1, 3, 5, 7, 2, 4, 6, 0])
     folds = np.array([8, 9] * 4, np.int32)

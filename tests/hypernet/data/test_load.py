@@ -72,23 +72,6 @@ def test_a_damaged_table_is_refused(
         load_faces(folder, encoder=encoder, cache=cache)
 
 
-def test_the_first_format_is_read(folder: Path, encoder: Encoder, tmp_path: Path) -> None:
-    """One file, as earlier versions wrote it, with everything in it."""
-    whole = load_faces(folder, encoder=encoder, cache=tmp_path / "new")
-    columns = {name: getattr(whole, name) for name in COLUMNS}
-    np.savez(tmp_path / "old.npz", format=np.int32(1), **columns)
-
-    def nobody() -> FaceEncoder:
-        raise AssertionError("everything is in the cache")
-
-    same(whole, load_faces(folder, encoder=nobody, cache=tmp_path / "old"))
-    part = load_faces(folder, encoder=nobody, cache=tmp_path / "old.npz", only={whole.files[3]})
-    assert part.files.tolist() == [whole.files[3]]
-    (tmp_path / "old.npz").write_bytes((tmp_path / "old.npz").read_bytes()[:100])
-    with pytest.raises(HvError, match="cannot be read"):
-        load_faces(folder, encoder=nobody, cache=tmp_path / "old")
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupted_search_goes_on_where_it_stopped(
     workers: int, folder: Path, encoder: Encoder, tmp_path: Path
