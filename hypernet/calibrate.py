@@ -44,7 +44,7 @@ def calibrate(
     """
     generator.eval()
     cohort = None
-    if isinstance(generator, LastLayerGenerator):
+    if plan.normalise and isinstance(generator, LastLayerGenerator):
         generator, cohort = with_cohort(generator, learnt)
     checkpoint = Checkpoint(
         name=plan.name,
@@ -55,7 +55,13 @@ def calibrate(
         ranges=observe_ranges(learnt, generator, seed=plan.seed),
         threshold=0.0,
         cohort=cohort,
-        card={"plan": plan.deciding(), "curve": list(points)},
+        card={
+            "data": _data(learnt, plan),
+            "terms": plan.terms,
+            "limits": plan.limits,
+            "plan": plan.deciding(),
+            "curve": list(points),
+        },
     )
     mine = pairs.select(
         np.isin(pairs.folds, plan.train_folds)
@@ -66,6 +72,16 @@ def calibrate(
     scores = score(mine.first, mine.second)
     threshold = threshold_at(scores, mine.same, false_accept_rate=plan.false_accept_rate)
     return replace(checkpoint, threshold=round(threshold, 6))
+
+
+def _data(learnt: FaceTable, plan: Config) -> str:
+    """For people: what was learnt from."""
+    people = len(np.unique(learnt.people))
+    folds, watched = (", ".join(map(str, some)) for some in (plan.train_folds, plan.watch_folds))
+    return (
+        f"{len(learnt.files):,} photographs of {people:,} people, folds {folds}; "
+        f"folds {watched} were watched only"
+    )
 
 
 def with_cohort(

@@ -167,6 +167,11 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     return _parse(stem, card, payload)
 
 
+def checkpoint_folder(name: str | Path) -> Path:
+    """Where a checkpoint lies, by the name that `load_checkpoint` takes."""
+    return _stem(name).parent
+
+
 def shipped() -> list[str]:
     """Names of the checkpoints that come with the program, sorted."""
     return sorted(path.stem for path in PRETRAINED.glob("*.safetensors"))

@@ -77,6 +77,7 @@ from codegen.cli.common import json_option, print_result, talk
     help="Measure verdicts on so many streamed photographs together.",
 )
 @click.option("--aligned", is_flag=True, help="With --store: the photographs are crops already.")
+@click.option("--card", is_flag=True, help="Write the result into the checkpoint's own card.")
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, file_okay=False),
@@ -99,6 +100,7 @@ def command(
     enrol_photos: int,
     frames: int,
     aligned: bool,
+    card: bool,
     plot: Path | None,
     as_json: bool,
 ) -> None:
@@ -114,6 +116,7 @@ def command(
       hvcodegen evaluate --images lfw250 --fold 9
       hvcodegen evaluate --images lfw250 --precision float --json
       hvcodegen evaluate --images lfw250 --plot pictures
+      hvcodegen evaluate --images lfw250 --checkpoint runs/pw/pw.json --card
       hvcodegen evaluate --images lfw250 --enrol-photos 3 --frames 3
       hvcodegen evaluate --pairs lfw/pairs.txt --images lfw250
       hvcodegen evaluate --store users --images people
@@ -158,6 +161,8 @@ def command(
     report, written = evaluation_run.run(
         order, checkpoint, precision, max_impostors=limit, seed=seed, plot=plot
     )
+    if card:
+        written.append(evaluation_run.write_card(checkpoint, data_of(report)))
     print_result(as_json, data_of(report), as_lines(report))
     for path in written:
         talk(f"wrote {path}")

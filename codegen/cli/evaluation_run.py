@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +16,12 @@ from codegen.cli.evaluating import Kernel, c_scores, has_shared_body, shared_bod
 from codegen.cli.evaluation_plot import Curve, Panel, check_folder, draw_evaluation
 from codegen.cli.evaluation_report import Report
 from codegen.cli.pair_source import Order, Protocol, open_protocol
-from hypernet.checkpoint import Checkpoint, load_checkpoint
+from hypernet.checkpoint import (
+    Checkpoint,
+    checkpoint_folder,
+    load_checkpoint,
+    save_checkpoint,
+)
 from hypernet.data import NOT_FOUND, FaceTable
 from hypernet.evaluation import (
     AllAgainstAll,
@@ -29,8 +36,7 @@ from hypernet.evaluation import (
     everybody,
     score_both_ways,
 )
-from hypernet.results import scores_of
-from hypernet.scores import unit_directions
+from hypernet.scores import float_scores, unit_directions
 
 
 def run(
@@ -90,6 +96,26 @@ def run(
     return report, draw_evaluation(panels, plot)
 
 
+def write_card(checkpoint: str, measured: dict[str, Any]) -> Path:
+    """Writes what was measured into the card of a checkpoint; the card's path.
+
+    Results of another precision or other pairs stay.
+    """
+    loaded = load_checkpoint(checkpoint)
+    kept = dict(loaded.card.get("measured", {}))
+    kept[f"{measured['precision']}, {measured['protocol']}"] = _rounded(measured)
+    card = {**loaded.card, "measured": kept}
+    return save_checkpoint(replace(loaded, card=card), checkpoint_folder(checkpoint))
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - plain data of any shape
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
 class _Crowd:
     """Everybody of the test folds against everybody, scored."""
 
@@ -132,7 +158,7 @@ def _scoring(
 ) -> Iterator[tuple[ScorePairs, ScorePairs]]:
     """Scoring functions for few pairs and for very many."""
     if precision == "float":
-        score = scores_of(loaded, table, "float")
+        score = float_scores(loaded.build(), table, loaded.comparable)
         yield score, score
         return
     with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,7 @@ def run(
             processes,
             resume=resume,
             tensorboard=tensorboard,
+            command={"command": _command(name, overrides)},
         )
     if made is not None:
         data = {"checkpoint": str(made), "folder": str(made.parent)}
@@ -61,6 +64,12 @@ def run(
         print_result(as_json, data, lines)
 
 
+def _command(name: str, overrides: Sequence[str]) -> str:
+    """What makes the checkpoint again."""
+    sets = [f"--set {shlex.quote(override)}" for override in overrides]
+    return " ".join(["hvcodegen train", shlex.quote(name), "--images DIR", *sets])
+
+
 def _train(
     config: Config,
     images: Path,
@@ -69,6 +78,7 @@ def _train(
     *,
     resume: bool,
     tensorboard: bool,
+    command: dict[str, str],
 ) -> Path | None:
     """The card's path; None in a process that does not lead."""
     from hypernet.architectures import load_architecture
@@ -108,7 +118,7 @@ def _train(
         click.get_current_context().exit(INTERRUPTED)
     if keeper is None:
         return None
-    path = save_checkpoint(trained, folder)
+    path = save_checkpoint(replace(trained, card={**command, **trained.card}), folder)
     _draw(keeper)
     keeper.finish()
     return path

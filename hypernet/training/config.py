@@ -15,7 +15,7 @@ from hypernet.training.settings import Reader, number
 
 SHIPPED = Path(__file__).parents[1] / "configs"
 
-_FREE_KEYS = ("images", "threads", "device", "save_every")
+_FREE_KEYS = ("images", "terms", "limits", "threads", "device", "save_every")
 """They may change between an interruption and its continuation. Threads and device change how
 sums are rounded: then the result is as good, but not the same bits."""
 
@@ -32,9 +32,13 @@ class Config:
         seed: of all randomness; the same config, data and machine give the same weights.
         start: "random", or the checkpoint that the first stage begins from, by name or file.
         images: folder with the photographs; `--images` of the command line comes first.
+        terms: under which the photographs, and so the weights, may be used: for the card.
+        limits: what the checkpoint is not good for: for the card.
         train_folds: whose people are learnt from.
         watch_folds: whose pairs the curve is measured on; never learnt from.
         false_accept_rate: at which the threshold is chosen, on pairs of train_folds.
+        normalise: whiten the last layer and give every person a threshold of their own
+            (hypernet/cohort.py), where everybody shares the body.
         augmentation: how training images are changed.
         precision: of the forward pass; the weights stay float32.
         device: "auto" takes a GPU where there is one.
@@ -49,9 +53,12 @@ class Config:
     seed: int = number(0, least=0, most=2**32 - 1)
     start: str = "random"
     images: str | None = None
+    terms: str = ""
+    limits: str = ""
     train_folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
     watch_folds: tuple[int, ...] = (9,)
     false_accept_rate: float = number(0.01, least=1e-6, most=0.5)
+    normalise: bool = True
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +12,9 @@ from codegen.nets import float_forward
 from codegen.quantise import quantise
 from codegen.reference import run
 from hypernet.backbone import shrink_chips
-from hypernet.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from hypernet.data import FaceTable, Pairs
+from hypernet.checkpoint import Checkpoint
+from hypernet.data import FaceTable
 from hypernet.generator import LastLayerGenerator
-from hypernet.results import measure_checkpoint, with_card
 from hypernet.scores import float_scores, integer_scores
 from hypernet.verifier import to_real
 
@@ -67,26 +65,3 @@ def test_integer_scores_accept_what_the_device_accepts(
         theta = generator(generator.centre(torch.from_numpy(table.embeddings[0])))
     decided = run(quantise(checkpoint.float_net(theta)), shrink_chips(table.chips))["decision"]
     np.testing.assert_array_equal(decided[:, 2] == 1, scores >= checkpoint.threshold)
-
-
-def test_a_measured_checkpoint_carries_its_results(
-    table: FaceTable, pairs: Pairs, tiny_checkpoint: Checkpoint, tmp_path: Path
-) -> None:
-    result = measure_checkpoint(
-        tiny_checkpoint, table, pairs, test_folds=[9], tuning_folds=[1], arithmetic="int8"
-    )
-    told = with_card(
-        tiny_checkpoint,
-        command="hvcodegen train",
-        data="made",
-        measured={"int8": result},
-        tuning_folds=[1],
-        test_folds=[9],
-    )
-    save_checkpoint(told, tmp_path)
-    card = load_checkpoint(tmp_path / "tiny").card
-    assert card["measured"]["int8"]["left_out"]["mean"]["auc"] == pytest.approx(
-        result.left_out.mean.auc, abs=1e-5
-    )
-    assert card["command"] == "hvcodegen train"
-    assert "liveness" in card["limits"]
