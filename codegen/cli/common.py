@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 STORE_VARIABLE = "HVCODEGEN_STORE"
+DEFAULT_CHECKPOINT = "pw"
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from codegen.cli.common import json_option, print_result, talk
+from codegen.cli.common import DEFAULT_CHECKPOINT, json_option, print_result, talk
 
 
 @click.command(short_help="Go the whole way once, on public portraits.")
 @click.option("--target", default="cortex-m4", show_default=True, metavar="NAME")
-@click.option("--checkpoint", default="pq", show_default=True, metavar="NAME|FILE")
+@click.option("--checkpoint", default=DEFAULT_CHECKPOINT, show_default=True, metavar="NAME|FILE")
 @click.option(
     "--portraits",
     type=click.Path(path_type=Path, file_okay=False),

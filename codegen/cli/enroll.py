@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codegen.cli.common import json_option, print_result, store_option, talk
+from codegen.cli.common import DEFAULT_CHECKPOINT, json_option, print_result, store_option, talk
 
 
 @click.command(short_help="Enrol a person from photographs.")
@@ -21,7 +21,7 @@ from codegen.cli.common import json_option, print_result, store_option, talk
 )
 @click.option(
     "--checkpoint",
-    default="pq",
+    default=DEFAULT_CHECKPOINT,
     show_default=True,
     metavar="NAME|FILE",
     help="The hypernetwork: pq (last layer personal), pq-full (everything personal), or a card.",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codegen.cli.common import json_option, print_result, talk
+from codegen.cli.common import DEFAULT_CHECKPOINT, json_option, print_result, talk
 
 
 @click.command(short_help="Measure recognition on pairs of photographs.")
@@ -32,7 +32,7 @@ from codegen.cli.common import json_option, print_result, talk
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Measure the users enrolled there instead of a checkpoint.",
 )
-@click.option("--checkpoint", default="pq", show_default=True, metavar="NAME|FILE")
+@click.option("--checkpoint", default=DEFAULT_CHECKPOINT, show_default=True, metavar="NAME|FILE")
 @click.option("--fold", type=int, help="Fold that is tested on.  [default: 9; all of --pairs]")
 @click.option(
     "--tune-fold",

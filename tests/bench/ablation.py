@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from codegen.cli.common import table, talk
+from tests.bench.table import with_table
 
-BEGIN, END = "<!-- make ablation -->\n", "<!-- end of make ablation -->\n"
+MARKS = "<!-- make ablation -->\n", "<!-- end of make ablation -->\n"
 DISTIL_STEPS, MATRIX_STEPS = 800, 300
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +75,8 @@ def personal(kind: str, seed: int) -> Row:
 ROWS: tuple[Row, ...] = (
     distilled("short", "the recipe, 800 steps"),
     distilled("pq", "last layer on 192 features of one more convolution", "architecture=pq"),
+    distilled("pw-small", "two thirds of the channels", "architecture=pw-small"),
+    distilled("pw-depthwise", "depthwise separable body", "architecture=pw-depthwise"),
     distilled("no-whitening", "embeddings not whitened", "stages.0.whitening=0"),
     distilled("adamw", "AdamW alone", "stages.0.muon=0"),
     distilled("old-loss", "likeness 1, contrast 0.5, orthogonal 1", f"stages.0.weights={OLD_LOSS}"),
@@ -123,7 +126,7 @@ def main(words: Sequence[str]) -> None:
             done.append(cells(row, json.loads(measured.read_text())))
         lines = text(done)
         if given.write:
-            write(given.write, lines)
+            given.write.write_text(with_table(given.write.read_text(), lines, MARKS))
     print("\n".join(text(done)))
 
 
@@ -187,13 +190,6 @@ def text(rows: Sequence[tuple[str, ...]]) -> list[str]:
         "fold 9, int8 C; AUC, EER and accuracy of its pairs (mean of both directions), then",
         "EER and TAR (%) of everybody against everybody",
     ]
-
-
-def write(path: Path, lines: Sequence[str]) -> None:
-    """Puts the table between the file's marks."""
-    whole = path.read_text()
-    before, after = whole.split(BEGIN)[0], whole.split(END)[1]
-    path.write_text(before + BEGIN + "```text\n" + "\n".join(lines) + "\n```\n" + END + after)
 
 
 if __name__ == "__main__":

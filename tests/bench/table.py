@@ -36,7 +36,7 @@ HEADINGS = (
     "RAM",
 )
 BEGIN, END = MARKS = "<!-- make bench -->\n", "<!-- end of make bench -->\n"
-DEFAULT_VERIFIER = "pq"
+DEFAULT_VERIFIER = "pw"
 
 
 def main(words: list[str]) -> None:
