@@ -4,13 +4,16 @@
 # make bench  sets up, then prints what networks cost on a target; FILES="a.onnx", TARGET=cortex-m3
 # make curves sets up, then prints what less RAM costs in cycles; FILES and TARGET as for bench
 # make plans  sets up, then compares memory plans with what is possible at least
+# make ablation sets up, then trains and measures variants of the recipe; IMAGES=DIR (hours)
 # make clean  removes what the two have made (the virtual environment too)
 
 PYTHON ?= python3
 BIN := .venv/bin
 TARGET ?= cortex-m4
 
-.PHONY: demo test zoo bench curves plans clean setup-demo setup-test
+IMAGES ?= lfw250
+
+.PHONY: demo test zoo bench curves plans ablation clean setup-demo setup-test
 
 demo: setup-demo
 	$(BIN)/hvcodegen demo
@@ -26,6 +29,10 @@ bench: setup-test
 
 curves: setup-test
 	$(BIN)/python -m tests.bench.curves --target $(TARGET) $(FILES)
+
+ablation: setup-test
+	$(BIN)/python -m tests.bench.ablation $(IMAGES) --write docs/training.md
+	$(BIN)/python -m tests.bench.pareto --write docs/training.md
 
 plans: setup-test
 	$(BIN)/python -m tests.codegen.plan_gap
