@@ -1,6 +1,6 @@
 """Prints what cores without DSP instructions take: `python -m tests.bench.scalar_table`.
 
-The networks of networks.py and the default verifier with made-up weights, in instructions for one
+The networks of networks.py and a verifier, `pq`, with made-up weights, in instructions for one
 made-up input: by the portable kernels, and by those that are chosen for the core.
 """
 
@@ -16,7 +16,7 @@ from codegen.schedule import schedule
 from codegen.scheduled_net import portable
 from codegen.targets import Target, find_target
 from tests.bench.networks import NETWORKS
-from tests.bench.table import default_verifier, from_file
+from tests.bench.table import from_file, made_up_verifier
 from tests.kernels.bench import instructions
 
 TARGETS = ("cortex-m0plus", "cortex-m3", "rv32imc")
@@ -42,7 +42,7 @@ def _networks() -> Iterator[tuple[str, QuantNet]]:
             file = Path(folder) / f"{name}.onnx"
             file.write_bytes(make().SerializeToString())
             yield name, from_file(file).quant_net
-    verifier = default_verifier()
+    verifier = made_up_verifier()
     yield verifier.name, verifier.quant_net
 
 

@@ -1,6 +1,6 @@
 """Prints what networks cost: `python -m tests.bench.table [--target NAME] [FILE.onnx ...]`.
 
-Without files: the networks of networks.py, and the default verifier with made-up weights.
+Without files: the networks of networks.py, and a verifier, `pq`, with made-up weights.
 `--write README.md` puts the table between that file's marks, too.
 """
 
@@ -36,7 +36,7 @@ HEADINGS = (
     "RAM",
 )
 BEGIN, END = MARKS = "<!-- make bench -->\n", "<!-- end of make bench -->\n"
-DEFAULT_VERIFIER = "pw"
+VERIFIER = "pq"
 
 
 def main(words: list[str]) -> None:
@@ -105,10 +105,10 @@ def from_file(file: Path) -> Subject:
     return load_model(order, make_up=True)
 
 
-def default_verifier() -> Subject:
-    """The architecture that `enroll` uses, with made-up weights."""
-    net = float_net(load_architecture(DEFAULT_VERIFIER))
-    return Subject(name=DEFAULT_VERIFIER, float_net=net, quant_net=quantise(net))
+def made_up_verifier() -> Subject:
+    """The architecture of the checkpoint `pq`, with made-up weights."""
+    net = float_net(load_architecture(VERIFIER))
+    return Subject(name=VERIFIER, float_net=net, quant_net=quantise(net))
 
 
 def _all(files: list[Path], target: Target) -> Iterator[tuple[str, Measured]]:
@@ -128,7 +128,7 @@ def subjects(files: list[Path]) -> Iterator[Subject]:
             file = Path(scratch) / f"{name}.onnx"
             file.write_bytes(network().SerializeToString())
             yield from_file(file)
-    yield default_verifier()
+    yield made_up_verifier()
 
 
 if __name__ == "__main__":
