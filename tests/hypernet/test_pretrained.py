@@ -8,6 +8,7 @@ import itertools
 import pytest
 import torch
 
+from codegen.cli.common import DEFAULT_CHECKPOINT
 from codegen.quantise import quantise
 from codegen.reference import run
 from hypernet.architectures import load_architecture
@@ -60,21 +61,29 @@ def test_the_architecture_is_the_shipped_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("arithmetic", ["float", "int8"])
-def test_measured_results_are_good_enough(name: str, arithmetic: str) -> None:
-    measured = load_checkpoint(name).card["measured"][arithmetic]["left_out"]
-    assert measured["first_enrols"]["auc"] >= 0.98
-    assert measured["mean"]["auc"] >= 0.98
+@pytest.mark.parametrize("precision", ["float", "int8"])
+def test_measured_results_are_good_enough(name: str, precision: str) -> None:
+    ways = load_checkpoint(name).card["measured"][f"{precision}, lfw250"]["directions"]
+    assert ways["first_enrols"]["auc"] >= 0.98
+    assert ways["mean"]["auc"] >= 0.98
+
+
+def test_the_default_is_as_good_as_it_must_be() -> None:
+    """Of the generated C, on people whom no training saw; integers cost next to nothing."""
+    measured = load_checkpoint(DEFAULT_CHECKPOINT).card["measured"]
+    exact, real = measured["int8, lfw250"], measured["float, lfw250"]
+    assert exact["directions"]["first_enrols"]["accuracy"] >= 0.955
+    assert exact["directions"]["first_enrols"]["auc"] >= 0.990
+    crowd = exact["all_against_all"]["every_photograph_enrols"]
+    assert crowd["tar_at_far"]["0.01"] >= 0.88
+    assert exact["accuracy"] >= real["accuracy"] - 0.003
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_slopes_and_rows_keep_the_contract(name: str) -> None:
-    generator = load_checkpoint(name).build()
-    for tensor_name, tensor in generator.shared_body().items():
+def test_slopes_keep_the_contract(name: str) -> None:
+    for tensor_name, tensor in load_checkpoint(name).build().shared_body().items():
         if tensor_name.endswith(".slope"):
             assert 0 <= tensor.min() <= tensor.max() <= 1
-    rows = torch.nn.functional.normalize(generator.projection, dim=1)
-    assert (rows @ rows.T - torch.eye(len(rows))).abs().max() < 0.25
 
 
 def test_everything_is_personal_where_it_is_said_to_be() -> None:
