@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from codegen.cli import evaluating_several
 from codegen.cli.evaluating import Kernel, c_scores, has_shared_body, shared_body_scores
 from codegen.cli.evaluation_plot import Curve, Panel, draw_evaluation
 from codegen.cli.evaluation_report import Report, as_json, as_lines
+from codegen.cli.evaluation_run import write_card
+from codegen.cli.pair_source import Protocol
 from codegen.store import User
-from hypernet.checkpoint import Checkpoint, load_checkpoint
+from hypernet.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hypernet.data import FaceTable, Pairs
 from hypernet.evaluation import (
     embedding_scores,
@@ -120,6 +124,51 @@ def test_lines_say_what_is_not_quoted(report: Report) -> None:
     assert "h_bb itself, the ceiling" in text
     assert "not quoted: 2 impostor pairs cannot support a false accept rate of 0.01" in text
     assert "12 photographs of 6 people" in text
+
+
+def test_a_card_takes_what_was_measured(report: Report, pq: Checkpoint, tmp_path: Path) -> None:
+    path = save_checkpoint(pq, tmp_path)
+    data = as_json(report)
+    assert write_card(str(path), data) == path
+    loaded = load_checkpoint(path)
+    measured = loaded.card["measured"]["int8, made"]
+    assert measured["auc"] == pytest.approx(data["auc"], abs=1e-5)
+    assert measured["tar_at_far"]["0.01"] is None
+    write_card(str(path), {**data, "precision": "float"})
+    assert {"int8, made", "float, made"} <= set(load_checkpoint(path).card["measured"])
+    for name, values in pq.tensors.items():
+        np.testing.assert_array_equal(loaded.tensors[name], values)
+
+
+def test_several_photographs_and_frames(
+    faces: FaceTable, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protocol = Protocol(
+        name="made",
+        table=faces,
+        pairs=Pairs(
+            first=np.array([0]),
+            second=np.array([1]),
+            same=np.array([True]),
+            folds=np.array([9], np.int32),
+        ),
+        test_folds=(9,),
+        tuning_folds=None,
+        labelled=True,
+    )
+    monkeypatch.setattr(evaluating_several, "open_protocol", lambda order: protocol)
+    words = ("evaluate", "--images", ".", "--checkpoint", "pq", "--enrol-photos")
+    few = run(*words, "2")
+    assert few.code == 1
+    assert "0 people have 3 photographs" in few.err
+    folds = np.full(12, 9, np.int32)
+    two = dataclasses.replace(faces, people=np.repeat(["a", "b", "c"], 4), folds=folds)
+    protocol = dataclasses.replace(protocol, table=two)
+    answer = run(*words, "2", "--frames", "2", "--json")
+    assert answer.code == 0, answer.err
+    orders = [(one["photos"], one["frames"]) for one in answer.json["several"]]
+    assert orders == [(1, 1), (2, 1), (1, 2), (2, 2)]
+    assert all(one["people"] == 3 for one in answer.json["several"])
 
 
 def test_pictures_are_the_same_bytes_again(tmp_path: Path) -> None:

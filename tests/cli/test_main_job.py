@@ -36,6 +36,18 @@ def test_emit_json_names_every_file(run: Run, alice: User) -> None:
     assert answer["files"] == {p.name: p.stat().st_size for p in Path("x").iterdir()}
 
 
+def test_emit_with_frames_brings_what_adds_them_up(run: Run, alice: User) -> None:
+    without = run("emit", "--user", "alice", "-o", "one", "--json").json["files"]
+    assert run("emit", "--user", "alice", "--frames", "3", "-o", "three").code == 0
+    files = {path.name for path in Path("three").iterdir()}
+    kernel = alice.quant_net.arch.name.replace("-", "_")
+    assert files - set(without) == {"hv_frames.h", "hv_frames.c", f"hv_{kernel}_frames.h"}
+    many = run("emit", "--user", "alice", "--frames", "100000", "-o", "many")
+    assert many.code == 1
+    assert "cannot be added up" in many.err
+    assert not Path("many").exists()
+
+
 def test_simulate_compares_and_scores(run: Run, alice: User, crops: Path) -> None:
     answer = run("simulate", "--user", "alice", "--images", crops, "--aligned", "--json")
     assert answer.code == 0
