@@ -28,7 +28,7 @@ def _generator(kind: str, personal: tuple[str, ...], start: LastLayerGenerator) 
         dataclasses.replace(start.architecture, personal=personal),
         start.shared_body(),
         start.projection.detach(),
-        start.mean,
+        start.space(),
     )
     torch.manual_seed(8)
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_every_kind_comes_back_from_its_state(
     start = dataclasses.replace(tiny_generator.architecture, personal=("*",))
     sizes = {"low-rank": {"rank": 3}, "full": {"hidden": 5}}.get(kind, {})
     body, projection = tiny_generator.shared_body(), tiny_generator.projection.detach()
-    made = GENERATORS[kind](start, body, projection, tiny_generator.mean, **sizes)
+    made = GENERATORS[kind](start, body, projection, tiny_generator.space(), **sizes)
     again = GENERATORS[kind].from_state(start, made.state_dict())
     direction = _directions(1, 8)[0]
     for name, tensor in made(direction).items():
@@ -109,7 +109,7 @@ def test_every_kind_comes_back_from_its_state(
 def test_full_can_be_linear(tiny_generator: LastLayerGenerator) -> None:
     architecture = dataclasses.replace(tiny_generator.architecture, personal=("*",))
     body, projection = tiny_generator.shared_body(), tiny_generator.projection.detach()
-    made = GENERATORS["full"](architecture, body, projection, tiny_generator.mean, hidden=0)  # type: ignore[call-arg]
+    made = GENERATORS["full"](architecture, body, projection, tiny_generator.space(), hidden=0)  # type: ignore[call-arg]
     with torch.no_grad():
         made.emission.normal_(0, 0.01)
     one, two = _directions(2, 8)
