@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from hypernet.architectures import load_architecture
 from hypernet.backbone import FaceEncoder
 from hypernet.checkpoint import MAX_BYTES, PRETRAINED, load_checkpoint, shipped
 from hypernet.enrol import enrol, examine
+from hypernet.training.config import load_config
 
 NAMES = ["pq", "pq-full", "pw"]
 
@@ -77,6 +79,11 @@ def test_the_default_is_as_good_as_it_must_be() -> None:
     crowd = exact["all_against_all"]["every_photograph_enrols"]
     assert crowd["tar_at_far"]["0.01"] >= 0.88
     assert exact["accuracy"] >= real["accuracy"] - 0.003
+
+
+def test_the_shipped_config_is_what_made_the_default() -> None:
+    made_by = json.loads(json.dumps(load_config(DEFAULT_CHECKPOINT).deciding()))
+    assert load_checkpoint(DEFAULT_CHECKPOINT).card["plan"] == made_by
 
 
 @pytest.mark.parametrize("name", NAMES)
