@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -70,15 +71,20 @@ def test_measured_results_are_good_enough(name: str, precision: str) -> None:
     assert ways["mean"]["auc"] >= 0.98
 
 
-def test_the_default_is_as_good_as_it_must_be() -> None:
-    """Of the generated C, on people whom no training saw; integers cost next to nothing."""
-    measured = load_checkpoint(DEFAULT_CHECKPOINT).card["measured"]
-    exact, real = measured["int8, lfw250"], measured["float, lfw250"]
-    assert exact["directions"]["first_enrols"]["accuracy"] >= 0.955
-    assert exact["directions"]["first_enrols"]["auc"] >= 0.990
-    crowd = exact["all_against_all"]["every_photograph_enrols"]
-    assert crowd["tar_at_far"]["0.01"] >= 0.88
-    assert exact["accuracy"] >= real["accuracy"] - 0.003
+def test_the_default_is_the_best_of_them_and_integers_cost_little() -> None:
+    """Of the generated C, on people whom no training saw."""
+
+    def measured(name: str, precision: str) -> dict[str, Any]:
+        return load_checkpoint(name).card["measured"][f"{precision}, lfw250"]  # type: ignore[no-any-return]
+
+    def true_accepts(found: dict[str, Any]) -> float:
+        crowd = found["all_against_all"]["every_photograph_enrols"]
+        return float(crowd["tar_at_far"]["0.01"])
+
+    exact, real = (measured(DEFAULT_CHECKPOINT, precision) for precision in ("int8", "float"))
+    assert true_accepts(exact) == max(true_accepts(measured(name, "int8")) for name in NAMES)
+    assert exact["auc"] >= real["auc"] - 0.003
+    assert true_accepts(exact) >= true_accepts(real) - 0.01
 
 
 def test_the_shipped_config_is_what_made_the_default() -> None:
