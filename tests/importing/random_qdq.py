@@ -23,8 +23,9 @@ from tests.importing.node_tests import Arrays, run_real
 from tests.importing.random_checks import SAMPLES, flat, rounded_network, runtime_answers
 from tests.importing.random_graphs import REFUSALS, NotHere, RandomModel
 
-# ONNX Runtime's optimised kernels of these are off by more: rounded tables, windows cut otherwise
-EXACT_ALONE = frozenset({"AveragePool", "Softmax"})
+# ONNX Runtime's optimised kernels of these are off by more: rounded tables, windows cut otherwise,
+# and products of 8 bits whose sums of two saturate at 16 on processors without VNNI
+EXACT_ALONE = frozenset({"AveragePool", "Conv", "Gemm", "MatMul", "Softmax"})
 MOST_STEPS = 3.0
 AMPLIFIED = 4.0  # times what rounding does in a simulation: its worst is not everybody's worst
 
