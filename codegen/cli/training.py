@@ -53,7 +53,7 @@ def run(
             processes,
             resume=resume,
             tensorboard=tensorboard,
-            command={"command": _command(name, overrides)},
+            command=_command(name, overrides),
         )
     if made is not None:
         data = {"checkpoint": str(made), "folder": str(made.parent)}
@@ -78,7 +78,7 @@ def _train(
     *,
     resume: bool,
     tensorboard: bool,
-    command: dict[str, str],
+    command: str,
 ) -> Path | None:
     """The card's path; None in a process that does not lead."""
     from hypernet.architectures import load_architecture
@@ -118,7 +118,8 @@ def _train(
         click.get_current_context().exit(INTERRUPTED)
     if keeper is None:
         return None
-    path = save_checkpoint(replace(trained, card={**command, **trained.card}), folder)
+    trained = replace(trained, card={"command": command, **trained.card})
+    path = save_checkpoint(trained, folder)
     _draw(keeper)
     keeper.finish()
     return path

@@ -123,9 +123,8 @@ def main(words: Sequence[str]) -> None:
             evaluate(row, given.images, given.runs)
         if measured.is_file():
             done.append(cells(row, json.loads(measured.read_text())))
-        lines = text(done)
         if given.write:
-            given.write.write_text(with_table(given.write.read_text(), lines, MARKS))
+            given.write.write_text(with_table(given.write.read_text(), text(done), MARKS))
     print("\n".join(text(done)))
 
 

@@ -25,7 +25,7 @@ from hypernet.evaluation import (
     everybody,
     score_both_ways,
 )
-from hypernet.scores import unit_directions
+from hypernet.scores import float_scores, unit_directions
 from tests import networks
 from tests.cli.conftest import Run
 
@@ -64,6 +64,20 @@ def test_the_matrix_is_what_the_c_says_pair_by_pair(
     by_pair = c_scores(kernel, told.append)(pairs.first[sample], pairs.second[sample])
     np.testing.assert_array_equal(matrix[sample], by_pair)
     assert len(np.unique(by_pair)) > 30  # a constant would agree with a constant
+
+
+def test_the_c_is_scored_in_deviations_where_there_is_a_cohort(
+    faces: FaceTable, tmp_path: Path
+) -> None:
+    """As real numbers are; the cosines themselves lie far off."""
+    checkpoint = load_checkpoint("pw")
+    enrolled, streamed = np.repeat(np.arange(3), 12), np.tile(np.arange(12), 3)
+    real = float_scores(checkpoint.build(), faces, checkpoint.comparable)(enrolled, streamed)
+    cosines = float_scores(checkpoint.build(), faces)(enrolled, streamed)
+    kernel = Kernel(checkpoint, faces, tmp_path / "kernel")
+    for scores in (c_scores, shared_body_scores):
+        found = scores(kernel, lambda pairs: None)(enrolled, streamed)
+        assert np.abs(found - real).max() < 0.5 * np.abs(cosines - real).max()
 
 
 def test_a_personal_body_has_no_matrix() -> None:
