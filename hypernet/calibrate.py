@@ -14,10 +14,11 @@ from torch import Tensor
 from codegen.calibration.observers import quantile_range
 from codegen.nets import float_forward
 from hypernet.checkpoint import Checkpoint, state_of
-from hypernet.cohort import Cohort, cohort_of, whitening
+from hypernet.cohort import Cohort, cohort_of
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
+from hypernet.discriminant import own_view, whitening
 from hypernet.evaluation import threshold_at
-from hypernet.generator import Generator, LastLayerGenerator
+from hypernet.generators import Generator, LastLayerGenerator, TwoViewsGenerator
 from hypernet.scores import float_scores, shared_features, unit_directions
 from hypernet.verifier import head_layer, is_normalised, to_real
 
@@ -87,26 +88,27 @@ def _data(learnt: FaceTable, plan: Config) -> str:
 def with_cohort(
     generator: LastLayerGenerator, learnt: FaceTable
 ) -> tuple[LastLayerGenerator, Cohort]:
-    """Whitens the last layer (`cohort.whitening`) and measures the cohort for it.
+    """Makes the last layer a discriminant (discriminant.py) and measures the cohort for it.
 
     Args:
         generator: of last layers; not changed.
         learnt: photographs of the training people, all with a face.
 
     Returns:
-        The generator with its new projection, and the statistics of its features.
+        The generator with its new last layer, and the statistics of its features.
     """
     features = shared_features(generator, learnt)
     people = learnt.person_numbers()
     normalised = is_normalised(generator.architecture)
-    projection = generator.projection.detach()
+    projection, own = generator.projection.detach(), None
     if normalised:
         directions = unit_directions(generator, learnt.embeddings).numpy()
         projection = torch.from_numpy(whitening(directions, features, projection.numpy(), people))
-    whitened = LastLayerGenerator(
-        generator.architecture, generator.shared_body(), projection, generator.space()
-    )
-    return whitened.eval(), cohort_of(features, people, projection.numpy(), normalised=normalised)
+        own = own_view(directions, features, projection.numpy(), people)
+    parts = (generator.architecture, generator.shared_body(), projection, generator.space())
+    made = TwoViewsGenerator(*parts, own=own) if own else LastLayerGenerator(*parts)
+    rows = np.concatenate([projection.numpy(), own.axes]) if own else projection.numpy()
+    return made.eval(), cohort_of(features, people, rows, normalised=normalised)
 
 
 def observe_ranges(

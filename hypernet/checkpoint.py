@@ -24,7 +24,7 @@ from safetensors.numpy import save as save_tensors
 from codegen.errors import HvError
 from codegen.nets import Architecture, FloatNet
 from hypernet.cohort import Cohort
-from hypernet.generator import GENERATORS, Generator, Theta
+from hypernet.generators import GENERATORS, Generator, Theta
 from hypernet.verifier import head_layer, is_normalised
 
 PRETRAINED = Path(__file__).parent / "pretrained"

@@ -18,16 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.errors import HvError
-from hypernet.evaluation import equal_error_rate
+from hypernet.discriminant import as_decided
 
 Floats = NDArray[np.float64]
-
-STRENGTHS = (100.0, 30.0, 10.0, 3.0, 1.0)
-"""What `whitening` tries, weakest effect first: multiples of the mean variance within people that
-are added to their covariance. Below 1 the small variances, badly known, decide too much."""
-
-_JUDGED = 2000
-"""Photographs on which `whitening` compares: their square is held in memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +31,7 @@ class Cohort:
 
     Attributes:
         mean: float32 [F].
-        spread: float32 [K, F], R with w'Cw = |R w|^2 for every w in the rows of the projection; K
-            is at most the embeddings' length.
+        spread: float32 [K, F], R with w'Cw = |R w|^2 for every w that a person can get.
         normalised: whether the score is a cosine w.h / (|w| |h|), or w.h + b.
     """
 
@@ -86,7 +78,7 @@ class Cohort:
 def cohort_of(
     features: NDArray[np.float32],
     people: NDArray[np.intp],
-    projection: NDArray[np.float32],
+    rows: NDArray[np.float32],
     *,
     normalised: bool,
 ) -> Cohort:
@@ -95,89 +87,17 @@ def cohort_of(
     Args:
         features: [N, F], of photographs.
         people: int [N], who is on them, 0, 1, ....
-        projection: [D, F]; people's last layers are combinations of its rows.
+        rows: [K, F]; people's last layers are combinations of them.
         normalised: whether the decision divides by the features' length.
     """
-    h = _seen(features, normalised)
+    h = as_decided(features, normalised=normalised)
     votes = 1 / np.bincount(people)[people]
     votes /= votes.sum()
     mean = votes @ h
-    axes = np.linalg.qr(projection.astype(np.float64).T)[0]
+    axes = np.linalg.qr(rows.astype(np.float64).T)[0]
     seen = ((h - mean) @ axes) * np.sqrt(votes)[:, None]
     _, lengths, directions = np.linalg.svd(seen, full_matrices=False)
     spread = (lengths[:, None] * directions) @ axes.T
     return Cohort(
         mean=mean.astype(np.float32), spread=spread.astype(np.float32), normalised=normalised
     )
-
-
-def whitening(
-    directions: NDArray[np.float32],
-    features: NDArray[np.float32],
-    projection: NDArray[np.float32],
-    people: NDArray[np.intp],
-) -> NDArray[np.float32]:
-    """The projection that weighs features down which vary among one person's photographs.
-
-    P becomes P (C + k v I)^-1 with C the covariance within people, v its mean variance: the
-    discriminant of Fisher (1936), shrunk. k is chosen on half of the people with the statistics
-    of the other half, and none at all is kept where it helps nobody there.
-
-    Args:
-        directions: [N, D], centred embeddings of unit length.
-        features: [N, F] of the same photographs.
-        projection: [D, F].
-        people: int [N], who is on them, 0, 1, ....
-
-    Returns:
-        float32 [D, F], of the same norm as `projection`; it itself where nothing helped.
-    """
-    unit = _seen(features, normalised=True)
-    learn, judge = people % 2 == 0, np.flatnonzero(people % 2 == 1)[:_JUDGED]
-    same = people[judge][:, None] == people[judge][None]
-    different_photos = ~np.eye(len(judge), dtype=bool)
-    kinds = same[different_photos]
-    if kinds.all() or not kinds.any() or not _repeated(people[learn]).any():
-        return projection
-
-    def error(candidate: Floats) -> float:
-        heads = directions[judge] @ candidate
-        heads /= np.maximum(np.linalg.norm(heads, axis=1, keepdims=True), 1e-12)
-        return equal_error_rate((heads @ unit[judge].T)[different_photos], kinds)
-
-    start = projection.astype(np.float64)
-    within = _within_people(unit[learn], people[learn])
-    errors = {k: error(_solved(start, within, k)) for k in STRENGTHS}
-    best = min(errors, key=lambda k: errors[k])
-    if errors[best] >= error(start):
-        return projection
-    return _solved(start, _within_people(unit, people), best).astype(np.float32)
-
-
-def _solved(projection: Floats, within: Floats, strength: float) -> Floats:
-    shrunk = within + strength * np.trace(within) / len(within) * np.eye(len(within))
-    solved = np.linalg.solve(shrunk, projection.T).T
-    return np.asarray(solved * np.linalg.norm(projection) / np.linalg.norm(solved))
-
-
-def _within_people(features: Floats, people: NDArray[np.intp]) -> Floats:
-    """Covariance [F, F] of photographs about their own person's mean."""
-    rows = _repeated(people)
-    who = np.unique(people[rows], return_inverse=True)[1]
-    h = features[rows]
-    means = np.zeros((who.max() + 1, h.shape[1]))
-    np.add.at(means, who, h)
-    centred = h - (means / np.bincount(who)[:, None])[who]
-    return np.asarray(centred.T @ centred / (len(h) - len(means)))
-
-
-def _repeated(people: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Photographs of people who have more than one."""
-    return np.asarray(np.bincount(people)[people] > 1)
-
-
-def _seen(features: NDArray[np.float32], normalised: bool) -> Floats:
-    h = features.astype(np.float64)
-    if not normalised:
-        return h
-    return np.asarray(h / np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12))

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from codegen.errors import GateBreach, HvError
 from codegen.nets import Architecture, FloatNet
 from hypernet.backbone import Face, FaceEncoder, Image
 from hypernet.checkpoint import Checkpoint
-from hypernet.generator import Generator
+from hypernet.generators import GENERATORS, Generator, LastLayerGenerator
+from hypernet.verifier import to_real
 
 MIN_FACE_PX = 40
 """Narrower faces hold less than f's own crop of 64 pixels with its margin."""
@@ -80,11 +80,13 @@ def enrol_faces(
     _check_encoder(encoder, checkpoint)
     embeddings = np.stack([encoder.embed(face) for face in faces])
     _check_one_person(embeddings, checkpoint, names)
-    return network_for(embeddings, checkpoint, personal=personal)
+    crops = np.stack([face.crop for face in faces])
+    return network_for(embeddings, crops, checkpoint, personal=personal)
 
 
 def network_for(
     embeddings: NDArray[np.float32],
+    crops: NDArray[np.uint8],
     checkpoint: Checkpoint,
     *,
     personal: Sequence[str] | None = None,
@@ -92,19 +94,17 @@ def network_for(
 ) -> FloatNet:
     """Generates one person's network.
 
-    Of several photographs the centred embeddings of unit length are averaged and brought to unit
-    length again.
-
     Args:
         embeddings: float32 [photographs, D].
+        crops: uint8 [photographs, H, W, 3], what f sees of each.
         checkpoint: the hypernetwork.
         personal: see `enrol`.
         generator: what `checkpoint.build().double()` gave, to make many people at once.
     """
     generator = generator or checkpoint.build().double()
     with torch.no_grad():
-        directions = generator.centre(torch.from_numpy(embeddings.astype(np.float64)))
-        theta = generator(F.normalize(directions.mean(dim=0), dim=0))
+        images = to_real(torch.from_numpy(crops), checkpoint.architecture)
+        theta = generator.enrolled(torch.from_numpy(embeddings).double(), images.double())
     net = checkpoint.float_net(theta)
     if personal is None:
         return net
@@ -223,7 +223,8 @@ def _with_personal(checkpoint: Checkpoint, patterns: tuple[str, ...]) -> Archite
     own = checkpoint.architecture
     chosen = dataclasses.replace(own, personal=patterns)
     chosen.validate()
-    varying = _head(own) if checkpoint.generator == "last-layer" else own.float_tensor_shapes()
+    shares_body = issubclass(GENERATORS[checkpoint.generator], LastLayerGenerator)
+    varying = _head(own) if shares_body else own.float_tensor_shapes()
     shared = [name for name in varying if own.is_personal(name) and not chosen.is_personal(name)]
     if shared:
         raise HvError(

@@ -19,7 +19,7 @@ from codegen.ops.base import QuantLayer
 from codegen.quantise import quantise
 from hypernet.data import FaceTable
 from hypernet.evaluation import Rows, ScorePairs, Scores
-from hypernet.generator import Generator, Theta
+from hypernet.generators import Generator, Theta
 from hypernet.verifier import body_layers, head_layer, is_normalised, to_real
 
 _CHUNK = 256
@@ -29,6 +29,13 @@ def unit_directions(generator: Generator, embeddings: NDArray[np.float32]) -> Te
     """Centred embeddings of unit length: float32 [N, D]."""
     with torch.no_grad():
         return generator.centre(torch.from_numpy(embeddings))
+
+
+def enrolled_row(generator: Generator, table: FaceTable, row: int) -> Theta:
+    """The network of the person whom one photograph of a table enrols."""
+    embedding = torch.from_numpy(table.embeddings[row : row + 1])
+    image = to_real(torch.from_numpy(table.crops[row : row + 1]), generator.architecture)
+    return generator.enrolled(embedding, image)
 
 
 Comparable = Callable[[Scores, Mapping[str, NDArray[np.float32]]], Scores]
@@ -64,7 +71,6 @@ def float_scores(
         A function of (rows that enrol, rows that are streamed).
     """
     architecture = generator.architecture
-    directions = unit_directions(generator, table.embeddings)
     shared, personal = _split(architecture)
     cached = _Cache(
         architecture,
@@ -79,7 +85,7 @@ def float_scores(
         with torch.no_grad():
             cached.fill(streamed)
             for row, places in _groups(enrolled):
-                theta = generator(directions[row])
+                theta = enrolled_row(generator, table, row)
                 values = _float_layers(personal, theta, cached.take(streamed[places]))
                 scores[places] = _made_comparable(
                     real_score(values, theta, architecture), theta, comparable
@@ -122,11 +128,10 @@ def integer_scores(
     Returns:
         A function of (rows that enrol, rows that are streamed).
     """
-    directions = unit_directions(generator, table.embeddings)
 
     def net(row: int) -> FloatNet:
         with torch.no_grad():
-            return net_for(generator(directions[row]))
+            return net_for(enrolled_row(generator, table, row))
 
     outputs = integer_outputs(table, quantise(net(0)))
 

@@ -34,7 +34,7 @@ class Order:
     """How people are enrolled and streamed.
 
     Attributes:
-        photos: that enrol, averaged as directions (`hypernet.enrol.network_for`).
+        photos: that enrol, averaged (`hypernet.enrol.network_for`).
         frames: added up for one verdict.
         at_least: photographs a person must have; the same for every order that is compared.
         repeats: draws of the enrolling photographs for each person.
@@ -97,7 +97,9 @@ def several_photographs(
     generator = checkpoint.build().double()
 
     def net(rows: Rows) -> FloatNet:
-        return network_for(table.embeddings[rows], checkpoint, generator=generator)
+        return network_for(
+            table.embeddings[rows], table.crops[rows], checkpoint, generator=generator
+        )
 
     outputs = integer_outputs(table, quantise(net(np.array([0]))))
     return tuple(_measured(table, checkpoint, order, net, outputs) for order in orders)

@@ -1,7 +1,7 @@
 """f while it is trained: an Architecture's body with batch norm, which folds away.
 
 The operators' own `float_forward` say what a layer computes; only what training adds is here.
-The last layer is missing on purpose: the hypernetwork makes it (generator.py).
+The last layer is missing on purpose: the hypernetwork makes it (generators/).
 """
 
 from __future__ import annotations

@@ -52,8 +52,13 @@ class Kernel:
 
     def person(self, row: int) -> tuple[FloatNet, QuantNet]:
         """The network of the person whom a row shows, in real numbers and in integers."""
-        embedding = self.table.embeddings[row : row + 1]
-        real = network_for(embedding, self._checkpoint, generator=self._generator)
+        one = slice(row, row + 1)
+        real = network_for(
+            self.table.embeddings[one],
+            self.table.crops[one],
+            self._checkpoint,
+            generator=self._generator,
+        )
         net = quantise(real)
         check_network(net)
         return real, net

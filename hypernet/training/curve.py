@@ -11,7 +11,7 @@ import numpy as np
 from codegen.errors import HvError
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
 from hypernet.evaluation import roc_auc
-from hypernet.generator import Generator
+from hypernet.generators import Generator
 from hypernet.scores import float_scores
 from hypernet.training.config import Config
 from hypernet.training.state import Point

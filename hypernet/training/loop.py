@@ -20,7 +20,7 @@ from codegen.nets import Architecture
 from hypernet.calibrate import calibrate
 from hypernet.checkpoint import Checkpoint
 from hypernet.data import NOT_FOUND, FaceTable, Pairs
-from hypernet.generator import GENERATORS, Generator, LastLayerGenerator
+from hypernet.generators import GENERATORS, Generator, LastLayerGenerator
 from hypernet.training.config import Config
 from hypernet.training.curve import Curve, Step
 from hypernet.training.distributed import ALONE, Processes

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from codegen.nets import IMAGE, Architecture, Layer, QuantNet
 from codegen.ops.base import Activation
 from codegen.ops.mac import MacOp
-from hypernet.generator import Generator, Theta
+from hypernet.generators import Generator, Theta
 from hypernet.prelu import prelu
 from hypernet.training.fake_quantise import (
     IntegerBody,

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from codegen.ops.conv2d import Conv2d
 from hypernet.checkpoint import load_checkpoint
-from hypernet.generator import Generator, Theta
+from hypernet.generators import Generator, Theta
 from hypernet.training.verifiers import generated, run_layers, score_matrix
 from hypernet.verifier import body_layers, head_layer
 

@@ -26,7 +26,9 @@ pytest.importorskip("onnxruntime", reason="pip install 'hvcodegen[witness]'")
 @pytest.fixture(scope="module", params=shipped())
 def net(request: pytest.FixtureRequest) -> FloatNet:
     embedding = np.random.default_rng(1).normal(size=(1, 128)).astype(np.float32)
-    return network_for(embedding / np.linalg.norm(embedding), load_checkpoint(request.param))
+    checkpoint = load_checkpoint(request.param)
+    crop = images(checkpoint.architecture, 1, 2)
+    return network_for(embedding / np.linalg.norm(embedding), crop, checkpoint)
 
 
 def test_the_integer_graph_gives_every_tensor_bit_by_bit(net: FloatNet) -> None:

@@ -17,7 +17,7 @@ from codegen.nets import Architecture
 from hypernet.backbone import Box, Embedding, Face, shrink_chip
 from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.data import FaceTable, Pairs
-from hypernet.generator import EmbeddingSpace, LastLayerGenerator
+from hypernet.generators import EmbeddingSpace, LastLayerGenerator
 from hypernet.verifier import Verifier
 
 DIMENSIONS = 8

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from codegen.errors import HvError
 from codegen.nets import Architecture
@@ -18,11 +17,10 @@ from codegen.quantise import quantise
 from codegen.reference import run
 from hypernet.calibrate import with_cohort
 from hypernet.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, state_of
-from hypernet.cohort import Cohort, cohort_of, whitening
+from hypernet.cohort import Cohort, cohort_of
 from hypernet.data import FOUND, FaceTable
 from hypernet.enrol import network_for
-from hypernet.evaluation import equal_error_rate
-from hypernet.generator import LastLayerGenerator
+from hypernet.generators import LastLayerGenerator
 from hypernet.scores import float_scores, integer_scores, shared_features
 from tests.hypernet.conftest import DIMENSIONS, TINY
 
@@ -106,6 +104,10 @@ def test_an_empty_head_is_refused() -> None:
         cohort.moments(np.zeros(3))
 
 
+def _photograph(table: FaceTable, row: int) -> tuple[np.ndarray, np.ndarray]:
+    return table.embeddings[row : row + 1], table.crops[row : row + 1]
+
+
 def test_the_device_accepts_what_the_normalised_score_accepts(
     checkpoint: Checkpoint, table: FaceTable
 ) -> None:
@@ -115,14 +117,14 @@ def test_the_device_accepts_what_the_normalised_score_accepts(
     score = integer_scores(generator, table, checkpoint.float_net, checkpoint.comparable)
     tried = 0
     for person in range(PHOTOS):
-        net = network_for(table.embeddings[person : person + 1], checkpoint)
+        net = network_for(*_photograph(table, person), checkpoint)
         mean, _ = cohort.moments(net.tensors["head.weight"])
         if cohort.normalised and mean < 0.05:
             continue  # made-up photographs are alike: all of them score below 0 here
         scores = score(np.full(PHOTOS, person, np.intp), np.arange(PHOTOS))
         ranked = np.sort(scores)
         chosen = dataclasses.replace(checkpoint, threshold=float(ranked[29:31].mean()))
-        net = network_for(table.embeddings[person : person + 1], chosen)
+        net = network_for(*_photograph(table, person), chosen)
         accepted = run(quantise(net), table.crops)[net.arch.layers[-1].name][:, 2] == 1
         np.testing.assert_array_equal(accepted, scores >= chosen.threshold)
         assert accepted.sum() == PHOTOS / 2
@@ -170,65 +172,9 @@ def test_checkpoints_without_a_cohort_keep_their_threshold(
     card.write_text(card.read_text().replace('"format": 2', '"format": 1'))
     loaded = load_checkpoint(card)
     assert loaded.cohort is None
-    net = network_for(np.ones((1, DIMENSIONS), np.float32), loaded)
+    crop = np.zeros((1, 64, 64, 3), np.uint8)
+    net = network_for(np.ones((1, DIMENSIONS), np.float32), crop, loaded)
     assert net.threshold == tiny_checkpoint.threshold
-
-
-def _noisy_people(seed: int, noise: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Features = direction + noise that is large along some axes; 8 photographs a person."""
-    rng = np.random.default_rng(seed)
-    people = np.repeat(np.arange(40), 8).astype(np.intp)
-    centres = rng.normal(0, 1, (40, 6))
-    features = centres[people] + rng.normal(0, 1, (320, 6)) * noise
-    directions = centres[people] / np.linalg.norm(centres[people], axis=1, keepdims=True)
-    return directions.astype("f4"), features.astype("f4"), people
-
-
-def test_whitening_turns_away_from_what_varies_within_people() -> None:
-    noise = np.array([3.0, 3.0, 0.1, 0.1, 0.1, 0.1])
-    directions, features, people = _noisy_people(0, noise)
-    start = np.eye(6, dtype=np.float32)
-    made = whitening(directions, features, start, people)
-    assert np.linalg.norm(made) == pytest.approx(np.linalg.norm(start), rel=1e-5)
-    assert np.abs(made[:2, :2]).max() < 0.5 * np.diag(made)[2:].min()
-
-    fresh, seen, who = _noisy_people(1, noise)
-    unit = seen / np.linalg.norm(seen, axis=1, keepdims=True)
-    same = who[:, None] == who[None]
-
-    def error(projection: np.ndarray) -> float:
-        heads = fresh @ projection
-        heads /= np.linalg.norm(heads, axis=1, keepdims=True)
-        return equal_error_rate((heads @ unit.T).ravel(), same.ravel())
-
-    assert error(made) < 0.8 * error(start)
-
-
-def test_whitening_solves_with_the_covariance_of_scikit_learn() -> None:
-    """The same discriminant as LDA's, up to our own shrinkage."""
-    directions, features, people = _noisy_people(0, np.array([3.0, 3.0, 0.1, 0.1, 0.1, 0.1]))
-    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
-    lda = LinearDiscriminantAnalysis(solver="lsqr", store_covariance=True).fit(unit, people)
-    within = lda.covariance_ * len(unit) / (len(unit) - len(np.unique(people)))
-    made = whitening(directions, features, np.eye(6, dtype=np.float32), people)
-    candidates = []
-    for strength in (10.0, 3.0, 1.0):
-        solved = np.linalg.inv(within + strength * np.trace(within) / 6 * np.eye(6))
-        candidates.append(solved * np.linalg.norm(made) / np.linalg.norm(solved))
-    assert min(np.abs(made - candidate).max() for candidate in candidates) < 1e-4
-
-
-def test_whitening_that_helps_nobody_is_left_out() -> None:
-    """No noise within people: nothing is wrong with the projection."""
-    directions, features, people = _noisy_people(0, np.full(6, 1e-9))
-    start = np.eye(6, dtype=np.float32)
-    assert whitening(directions, features, start, people) is start
-
-
-def test_people_with_one_photograph_each_leave_the_projection() -> None:
-    directions, features, _ = _noisy_people(0, np.ones(6))
-    start = np.eye(6, dtype=np.float32)
-    assert whitening(directions, features, start, np.arange(320, dtype=np.intp)) is start
 
 
 def test_shared_features_are_the_bodys(

@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from hypernet.checkpoint import Checkpoint
-from hypernet.generator import EmbeddingSpace, LastLayerGenerator
+from hypernet.generators import EmbeddingSpace, LastLayerGenerator
 
 
 @pytest.fixture

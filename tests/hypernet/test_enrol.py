@@ -40,12 +40,13 @@ def test_the_last_layer_says_who(stub: Stub, tiny_checkpoint: Checkpoint) -> Non
 
 
 def test_several_photographs_are_averaged_as_directions(tiny_checkpoint: Checkpoint) -> None:
+    crops = np.zeros((3, 64, 64, 3), np.uint8)
     embeddings = np.random.default_rng(0).normal(0, 1, (3, 8)).astype(np.float32)
     directions = embeddings - tiny_checkpoint.tensors["mean"]
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     mean = directions.mean(axis=0)
     expected = mean / np.linalg.norm(mean) @ tiny_checkpoint.tensors["projection"]
-    net = network_for(embeddings, tiny_checkpoint)
+    net = network_for(embeddings, crops, tiny_checkpoint)
     np.testing.assert_allclose(net.tensors["head.weight"][0], expected, rtol=1e-5, atol=1e-6)
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from codegen.nets import IMAGE, Architecture, QuantNet
 from codegen.reference import run
 from hypernet.checkpoint import load_checkpoint
-from hypernet.generator import FilmGenerator, FullGenerator, Generator, LastLayerGenerator
+from hypernet.generators import FilmGenerator, FullGenerator, Generator, LastLayerGenerator
 from hypernet.training.fake_quantise import (
     IntegerBody,
     Ranges,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from codegen.nets import Architecture
-from hypernet.generator import FilmGenerator, Generator, LastLayerGenerator
+from hypernet.generators import FilmGenerator, Generator, LastLayerGenerator
 from hypernet.training.losses import matrix_loss
 from hypernet.training.verifiers import generated, score_matrix
 

@@ -14,7 +14,7 @@ from codegen.reference import run
 from hypernet.backbone import shrink_chips
 from hypernet.checkpoint import Checkpoint
 from hypernet.data import FaceTable
-from hypernet.generator import LastLayerGenerator
+from hypernet.generators import LastLayerGenerator
 from hypernet.scores import float_scores, integer_scores
 from hypernet.verifier import to_real
 

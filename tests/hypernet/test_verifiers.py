@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from codegen.nets import Architecture, float_forward
 from hypernet.checkpoint import load_checkpoint
-from hypernet.generator import GENERATORS, Generator, LastLayerGenerator
+from hypernet.generators import GENERATORS, Generator, LastLayerGenerator
 from hypernet.prelu import prelu
 from hypernet.training.verifiers import generated, score_matrix, shared_and_personal
 from tests.bench.verifiers import grouped, looped

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from codegen.nets import Architecture
 from hypernet.calibrate import observe_ranges
 from hypernet.data import FaceTable
-from hypernet.generator import Generator
+from hypernet.generators import Generator
 from hypernet.training.augment import Augmentation, changed_images, draw_changes
 from hypernet.training.distributed import Processes
 from hypernet.training.observed import Observed

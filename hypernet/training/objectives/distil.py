@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from codegen.errors import HvError
 from codegen.nets import IMAGE
-from hypernet.generator import EmbeddingSpace, Generator, LastLayerGenerator
+from hypernet.generators import EmbeddingSpace, Generator, LastLayerGenerator
 from hypernet.training.batches import shuffled_rows
 from hypernet.training.fake_quantise import IntegerBody, integer_network
 from hypernet.training.losses import DistillationWeights, distillation_loss

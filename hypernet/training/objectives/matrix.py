@@ -16,7 +16,7 @@ from torch import nn
 
 from codegen.errors import HvError
 from hypernet.checkpoint import MAX_BYTES
-from hypernet.generator import GENERATORS, EmbeddingSpace, Generator, LastLayerGenerator
+from hypernet.generators import GENERATORS, EmbeddingSpace, Generator, LastLayerGenerator
 from hypernet.training.kcs import (
     cluster_centres,
     draw_images,
@@ -44,7 +44,7 @@ class MatrixSettings(StageSettings):
     """Keys of a matrix stage.
 
     Attributes:
-        generator: how the personal layers are made from an embedding (hypernet/generator.py).
+        generator: how the personal layers are made from an embedding (hypernet/generators/).
         rank: of "low-rank".
         hidden: width of the hidden layer of "full"; 0 for a linear map.
         people: identities in a batch, B.
@@ -201,7 +201,7 @@ def _of_kind(start: Generator, settings: MatrixSettings) -> Generator:
     """Goes on with a generator of the wanted kind, or makes one around the shared body and P."""
     kind = GENERATORS[settings.generator]
     sizes = {"low-rank": {"rank": settings.rank}, "full": {"hidden": settings.hidden}}
-    if type(start) is kind and start.sizes(start.state_dict()) == sizes.get(kind.kind, {}):
+    if type(start) is kind and start.further(start.state_dict()) == sizes.get(kind.kind, {}):
         return start
     projection = start.projection.detach()
     generator = kind(
