@@ -59,6 +59,7 @@ def checkpoint(
     return dataclasses.replace(
         tiny_checkpoint,
         architecture=architecture,
+        generator=generator.kind,
         tensors=state_of(generator),
         cohort=cohort,
         threshold=3.0,  # deviations: above 0 as a cosine, whoever is enrolled

@@ -40,11 +40,14 @@ class DistilSettings(StageSettings):
     Attributes:
         batch: images of a step.
         whitening: power of the embedding space's (EmbeddingSpace.fitted); a start brings its own.
+        consensus: weight of the mean direction of a person's photographs in the target of each of
+            them; 0 needs no labels.
         weights: of the loss's terms.
     """
 
     batch: int = number(128, least=2)
     whitening: float = number(0.0, least=0, most=1)
+    consensus: float = number(0.0, least=0, most=100)
     weights: DistillationWeights = field(default_factory=DistillationWeights)
 
 
@@ -85,7 +88,8 @@ class Distillation(Task):
             if start is None
             else start.space()
         )
-        self._target = self._space.directions(embeddings)
+        directions = self._space.directions(embeddings)
+        self._target = with_consensus(directions, self._person, settings.consensus)
         verifier = Verifier(learnt.architecture, seed=learnt.seed)
         verifier.share_statistics(learnt.processes)
         self.module = Student(verifier, embeddings.shape[1], learnt.seed)
@@ -141,6 +145,26 @@ class Distillation(Task):
         body = {name: tensor.detach().cpu() for name, tensor in module.verifier.fold().items()}
         projection = module.projection.detach().cpu()
         return LastLayerGenerator(self._learnt.architecture, body, projection, self._space)
+
+
+def with_consensus(directions: Tensor, person: Tensor, weight: float) -> Tensor:
+    """Draws every photograph's direction towards the mean of its person's.
+
+    An encoder's words on one photograph hold what is not the person: expression, light. Nobody
+    should learn that.
+
+    Args:
+        directions: float [N, D], of unit length.
+        person: int [N], 0, 1, ....
+        weight: of the mean.
+
+    Returns:
+        float [N, D], of unit length.
+    """
+    sums = directions.new_zeros(int(person.max()) + 1, directions.shape[1])
+    sums.index_add_(0, person, directions)
+    means = sums / torch.bincount(person)[:, None]
+    return F.normalize(directions + weight * means[person], dim=1)
 
 
 DISTIL = Objective(name="distil", settings=DistilSettings, begin=Distillation)
