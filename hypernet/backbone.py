@@ -84,6 +84,10 @@ class FaceEncoder(Protocol):
         """Describes one face: float32 [D]. Costly, so it is asked for, not computed ahead."""
         ...
 
+    def describe_chip(self, chip: Image) -> Embedding:
+        """Describes a face of which only the chip, uint8 [128, 128, 3], is left: float32 [D]."""
+        ...
+
 
 def shrink_chip(chip: Image) -> Image:
     """Halves a chip by the mean of 2x2 pixels, half rounded up.

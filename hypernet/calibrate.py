@@ -79,8 +79,9 @@ def _data(learnt: FaceTable, plan: Config) -> str:
     """For people: what was learnt from."""
     people = len(np.unique(learnt.people))
     folds, watched = (", ".join(map(str, some)) for some in (plan.train_folds, plan.watch_folds))
+    composed = f", and {plan.composites:,} composites of them" if plan.composites else ""
     return (
-        f"{len(learnt.files):,} photographs of {people:,} people, folds {folds}; "
+        f"{len(learnt.files):,} photographs of {people:,} people, folds {folds}{composed}; "
         f"folds {watched} were watched only"
     )
 

@@ -49,7 +49,10 @@ class CornerEncoder:
         return Face(box=box, score=1.0, chip=chip, crop=shrink_chip(chip), encoder_chip=chip)
 
     def embed(self, face: Face) -> Embedding:
-        return face.chip[0, 0].astype(np.float32)
+        return self.describe_chip(face.chip)
+
+    def describe_chip(self, chip: np.ndarray) -> Embedding:
+        return chip[0, 0].astype(np.float32)
 
 
 def write_people(root: Path, people: People, *, suffix: str = "png") -> Path:

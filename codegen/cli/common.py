@@ -135,6 +135,12 @@ def photo_progress(done: int, total: int) -> None:
         talk(f"  {done} of {total} photographs")
 
 
+def composite_progress(done: int, total: int) -> None:
+    """A line now and then while faces are put together."""
+    if done == total or done % 250 == 0:
+        talk(f"  {done} of {total} composite faces")
+
+
 def table(headings: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[str]:
     """Left-aligned text, right-aligned numbers, two spaces between."""
     body = [tuple(_cell(value) for value in row) for row in rows]

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from codegen.cli import INTERRUPTED
-from codegen.cli.common import photo_progress, print_result, talk
+from codegen.cli.common import composite_progress, photo_progress, print_result, talk
 from codegen.errors import HvError, ProgramMissing
 
 if TYPE_CHECKING:
+    from hypernet.data import FaceTable
     from hypernet.training.config import Config
     from hypernet.training.curve import Step
     from hypernet.training.distributed import Processes
@@ -105,6 +106,7 @@ def _train(
             architecture,
             config,
             encoder=DlibEncoder().name,
+            composites=_composites(faces, config),
             report=_reports(config, folder if tensorboard and processes.leads else None),
             start=start,
             saved=saved,
@@ -123,6 +125,24 @@ def _train(
     _draw(keeper)
     keeper.finish()
     return path
+
+
+def _composites(faces: FaceTable, config: Config) -> FaceTable | None:
+    """Made once, then kept in the cache."""
+    from hypernet.data.composites import compose_faces
+    from hypernet.dlib_encoder import DlibEncoder
+    from hypernet.training.loop import learnt_from
+
+    if not config.composites:
+        return None
+    return compose_faces(
+        learnt_from(faces, config),
+        config.composites,
+        seed=config.seed,
+        encoder=DlibEncoder,
+        workers=2,
+        progress=composite_progress,
+    )
 
 
 def _reports(config: Config, board: Path | None) -> Callable[[Step], None]:

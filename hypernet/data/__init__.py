@@ -12,8 +12,9 @@ Another kind of collection is a new file and one line in `sources.FORMATS`.
 from hypernet.data.base import DEFAULT_FOLDS, Source, each, fold_of, image_of
 from hypernet.data.doubtful import leave_out_doubtful
 from hypernet.data.faces import describe_photo
+from hypernet.data.filling import Progress
 from hypernet.data.lfw_index import read_index
-from hypernet.data.load import Progress, default_cache, load_faces
+from hypernet.data.load import default_cache, load_faces
 from hypernet.data.pair_sets import PairSet, load_pairs, open_pairs
 from hypernet.data.pairs import (
     NamedPair,

@@ -9,7 +9,8 @@ from pathlib import Path
 from codegen.errors import HvError
 from hypernet.backbone import FaceEncoder
 from hypernet.data.base import Source
-from hypernet.data.load import Progress, load_faces
+from hypernet.data.filling import Progress
+from hypernet.data.load import load_faces
 from hypernet.data.pairs import NamedPair, Pairs, match_files, read_pairs_file, rows_of
 from hypernet.data.sources import open_source
 from hypernet.data.table import FaceTable

@@ -35,6 +35,8 @@ class Config:
         terms: under which the photographs, and so the weights, may be used: for the card.
         limits: what the checkpoint is not good for: for the card.
         train_folds: whose people are learnt from.
+        composites: faces put together from two of these people's, which distillation learns from
+            too (hypernet/data/composites.py).
         watch_folds: whose pairs the curve is measured on; never learnt from.
         false_accept_rate: at which the threshold is chosen, on pairs of train_folds.
         normalise: whiten the last layer and give every person a threshold of their own
@@ -56,6 +58,7 @@ class Config:
     terms: str = ""
     limits: str = ""
     train_folds: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    composites: int = number(0, least=0, most=10_000_000)
     watch_folds: tuple[int, ...] = (9,)
     false_accept_rate: float = number(0.01, least=1e-6, most=0.5)
     normalise: bool = True

@@ -53,6 +53,7 @@ def train(
     *,
     encoder: str,
     report: Report,
+    composites: FaceTable | None = None,
     start: Checkpoint | None = None,
     saved: State | None = None,
     keeper: Keeper | None = None,
@@ -67,6 +68,7 @@ def train(
         config: how.
         encoder: name of the face encoder that made the embeddings.
         report: told after every step.
+        composites: of the training people (`learnt_from`), if the config asks for them.
         start: what the first stage begins from; None for random weights.
         saved: a state to go on from; `start` as it was at the beginning.
         keeper: logs and saves; without one nothing is written. Of the leading process only.
@@ -79,14 +81,12 @@ def train(
         HvError: too little data, or the loss is no longer finite.
         Stopped: the training was interrupted, and its state is saved.
     """
-    face = table.found != NOT_FOUND
-    learnt = table.select(np.isin(table.folds, config.train_folds) & face)
-    if not len(learnt.files):
-        raise HvError("no photographs to learn from", where=f"folds {config.train_folds}")
+    learnt = learnt_from(table, config)
     run = Run(
         config=config,
         learnt=Learnt(
             table=learnt,
+            composites=composites,
             architecture=architecture,
             seed=config.seed,
             augmentation=config.augmentation,
@@ -116,6 +116,19 @@ def train(
     if ranges:  # the integers that the last stage trained for
         made = replace(made, ranges=ranges)
     return replace(made, card={**made.card, "start": start.name if start else None})
+
+
+def learnt_from(table: FaceTable, config: Config) -> FaceTable:
+    """The photographs with a face of the training folds.
+
+    Raises:
+        HvError: there are none.
+    """
+    face = table.found != NOT_FOUND
+    learnt = table.select(np.isin(table.folds, config.train_folds) & face)
+    if not len(learnt.files):
+        raise HvError("no photographs to learn from", where=f"folds {config.train_folds}")
+    return learnt
 
 
 def _train_stage(

@@ -182,6 +182,9 @@ class StubEncoder:
         box = Box(left=0, top=0, width=width, height=width)
         return Face(box=box, score=score, chip=chip, crop=shrink_chip(chip), encoder_chip=chip)
 
+    def describe_chip(self, chip: np.ndarray) -> Embedding:
+        return np.full(self.dimensions, chip.mean() / 255, np.float32)
+
     def embed(self, face: Face) -> Embedding:
         sign = -1.0 if face.chip[0, 0, 0] else 1.0
         return np.array(self.embedding, np.float32) * sign

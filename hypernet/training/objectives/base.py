@@ -62,6 +62,7 @@ class Learnt:
 
     Attributes:
         table: photographs to learn from, all with a face.
+        composites: faces of nobody, which need no labels; None where there are none.
         architecture: of f.
         seed: of the stage; all randomness follows from it and the step's number.
         augmentation: how training images are changed.
@@ -71,6 +72,7 @@ class Learnt:
     """
 
     table: FaceTable
+    composites: FaceTable | None = None
     architecture: Architecture
     seed: int
     augmentation: Augmentation

@@ -6,7 +6,7 @@ working hypernetwork whose personal part is the last layer, P^T e.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -74,17 +74,18 @@ class Distillation(Task):
 
     def __init__(self, settings: DistilSettings, learnt: Learnt, start: Generator | None) -> None:
         """From random weights, or from a hypernetwork's shared body and P."""
-        table = learnt.table
+        photographs = learnt.table
+        table = photographs.joined(learnt.composites) if learnt.composites else photographs
         if len(table.files) < settings.batch:
             raise HvError(
                 f"{len(table.files)} photographs to learn from, at least {settings.batch} needed",
                 hint="more training folds, or a smaller batch",
             )
-        self._settings, self._learnt = settings, learnt
+        self._settings, self._learnt = settings, replace(learnt, table=table)
         self._person = torch.from_numpy(table.person_numbers())
         embeddings = torch.from_numpy(table.embeddings)
         self._space = (
-            EmbeddingSpace.fitted(embeddings, settings.whitening)
+            EmbeddingSpace.fitted(torch.from_numpy(photographs.embeddings), settings.whitening)
             if start is None
             else start.space()
         )
