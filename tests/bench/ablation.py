@@ -24,7 +24,12 @@ DISTIL_STEPS, MATRIX_STEPS = 500, 200
 IMPOSTORS = 200_000
 ROOT = Path(__file__).parents[2]
 
-SHORT = (f"stages.0.steps={DISTIL_STEPS}", "stages.0.qat=false", "watch_every=500")
+SHORT = (
+    f"stages.0.steps={DISTIL_STEPS}",
+    "stages.0.qat=false",
+    "watch_every=500",
+    "composites=0",
+)
 OLD_LOSS = "{likeness = 1.0, contrast = 0.5, temperature = 16.0, orthogonal = 1.0}"
 TWICE = (
     "{scale = 0.06, aspect = 0.024, angle = 0.072, shift = 0.021, contrast = 0.18, "
@@ -80,9 +85,17 @@ ROWS: tuple[Row, ...] = (
     matrix("matrix-0", "+ matrix, last layer personal, seed 0"),
     personal("film", 0),
     personal("low-rank", 0),
+    distilled("no-own-view", "the body's own view of the photograph left out", "own_view=false"),
+    distilled("no-consensus", "every photograph its own target", "stages.0.consensus=0"),
+    distilled("temperature", "temperature 16", "stages.0.weights.temperature=16.0"),
+    distilled("composites", "12,000 composites too", "composites=12000"),
     distilled("no-whitening", "embeddings not whitened", "stages.0.whitening=0"),
     distilled("adamw", "AdamW alone", "stages.0.muon=0"),
-    distilled("no-cohort", "last layer not whitened, one threshold", "normalise=false"),
+    distilled(
+        "no-cohort",
+        "last layer neither whitened nor with an own view, one threshold",
+        "normalise=false",
+    ),
     Row(
         name="random",
         what="the paper's matrix from random weights, as many steps",
