@@ -93,7 +93,7 @@ ROWS: tuple[Row, ...] = (
     distilled("adamw", "AdamW alone", "stages.0.muon=0"),
     distilled(
         "no-cohort",
-        "last layer neither whitened nor with an own view, one threshold",
+        "last layer as trained, one threshold for all",
         "normalise=false",
     ),
     Row(
