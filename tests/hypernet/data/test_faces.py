@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypernet.data import (
     found_summary,
 )
 from hypernet.dlib_encoder import DlibEncoder
+from hypernet.images import decode_image
 from tests.face_files import picture
 
 Stub = Callable[..., FaceEncoder]
@@ -80,6 +82,23 @@ def test_the_template_is_where_dlib_sees_the_face(lfw: object) -> None:
     off = encoder.embed(encoder.aligned_face(np.roll(np.asarray(crop), 25, axis=0)))
     assert np.linalg.norm(seen - placed) < 0.35, "dlib calls 0.6 the limit of one person"
     assert np.linalg.norm(seen - off) > np.linalg.norm(seen - placed) + 0.1
+
+
+def test_a_chip_alone_is_described_nearly_as_its_photograph(portraits: dict[str, Path]) -> None:
+    encoder = DlibEncoder()
+    faces = {
+        name: encoder.faces(decode_image(path.read_bytes(), where=name))[0]
+        for name, path in portraits.items()
+    }
+    for name, face in faces.items():
+        away = np.linalg.norm(encoder.describe_chip(face.chip) - encoder.embed(face))
+        others = [
+            np.linalg.norm(encoder.describe_chip(face.chip) - encoder.embed(other))
+            for other_name, other in faces.items()
+            if other_name[:4] != name[:4]
+        ]
+        assert away < 0.25, "dlib calls 0.6 the limit of one person"
+        assert away < min(others) - 0.2
 
 
 def test_what_was_found_is_told() -> None:
