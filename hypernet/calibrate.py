@@ -46,7 +46,7 @@ def calibrate(
     generator.eval()
     cohort = None
     if plan.normalise and isinstance(generator, LastLayerGenerator):
-        generator, cohort = with_cohort(generator, learnt, two_views=plan.own_view)
+        generator, cohort = with_cohort(generator, learnt, share=plan.own_view)
     checkpoint = Checkpoint(
         name=plan.name,
         architecture=generator.architecture,
@@ -87,14 +87,14 @@ def _data(learnt: FaceTable, plan: Config) -> str:
 
 
 def with_cohort(
-    generator: LastLayerGenerator, learnt: FaceTable, *, two_views: bool = True
+    generator: LastLayerGenerator, learnt: FaceTable, *, share: float = 0.0
 ) -> tuple[LastLayerGenerator, Cohort]:
     """Makes the last layer a discriminant (discriminant.py) and measures the cohort for it.
 
     Args:
         generator: of last layers; not changed.
         learnt: photographs of the training people, all with a face.
-        two_views: let the body's own view join, too.
+        share: of the body's own view in the scores (`discriminant.own_view`); 0 leaves it out.
 
     Returns:
         The generator with its new last layer, and the statistics of its features.
@@ -106,8 +106,7 @@ def with_cohort(
     if normalised:
         directions = unit_directions(generator, learnt.embeddings).numpy()
         projection = torch.from_numpy(whitening(directions, features, projection.numpy(), people))
-        if two_views:
-            own = own_view(directions, features, projection.numpy(), people)
+        own = own_view(directions, features, projection.numpy(), people, share)
     parts = (generator.architecture, generator.shared_body(), projection, generator.space())
     made = TwoViewsGenerator(*parts, own=own) if own else LastLayerGenerator(*parts)
     rows = np.concatenate([projection.numpy(), own.axes]) if own else projection.numpy()

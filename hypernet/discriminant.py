@@ -25,9 +25,6 @@ STRENGTHS = (100.0, 30.0, 10.0, 3.0, 1.0)
 """Shrinkages k that are tried, weakest effect first. Below 1 the small variances, badly known,
 decide too much."""
 
-SHARES = (0.2, 0.35, 0.5, 0.7)
-"""Tried deviations of the body's part of a score, as a share of the encoder's part."""
-
 _OWN_STRENGTH = 3.0  # shrinkage of the body's part; from 1 to 10 it hardly matters
 
 _AXES = 256
@@ -92,30 +89,30 @@ def own_view(
     features: NDArray[np.float32],
     projection: NDArray[np.float32],
     people: NDArray[np.intp],
+    share: float,
 ) -> OwnView | None:
     """What the body's own features of the enrolment photograph add to P^T e.
 
-    Its share is chosen as in `whitening`, whose arguments these are, P being the whitened one.
+    The share is not chosen on the people given here: where a body has learnt from them, P^T e knows
+    them better than it will ever know anybody else.
+
+    Args:
+        directions: [N, D], centred embeddings of unit length.
+        features: [N, F] of the same photographs.
+        projection: [D, F], P as it is used.
+        people: int [N], who is on them, 0, 1, ....
+        share: the own view's deviation in the scores of many people, over the encoder's.
 
     Returns:
-        The body's part; None where it helps nobody.
+        The body's part; None for a share of 0, or where nobody has two photographs.
     """
-    halves = _halved(features, people)
-    if halves is None:
-        return None
-    encoder = np.asarray(directions.astype(np.float64) @ projection)
-    learnt = _view(halves.learn, halves.learn_people)
-    own = _seen_by(learnt, halves.judged)
-    shown = encoder[halves.judge]
-    unit_share = _deviation(shown, halves.judged) / _deviation(own, halves.judged)
-    errors = {share: halves.error(shown + share * unit_share * own) for share in SHARES}
-    best = min(errors, key=lambda share: errors[share])
-    if errors[best] >= halves.error(shown):
+    if share == 0 or not _repeated(people).any():
         return None
     unit = as_decided(features, normalised=True)
     view = _view(unit, people)
     some = unit[:_JUDGED]
-    gain = best * _deviation(encoder[:_JUDGED], some) / _deviation(_seen_by(view, some), some)
+    encoder = np.asarray(directions[:_JUDGED].astype(np.float64) @ projection)
+    gain = share * _deviation(encoder, some) / _deviation(_seen_by(view, some), some)
     return replace(view, metric=(gain * view.metric).astype(np.float32))
 
 

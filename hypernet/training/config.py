@@ -41,8 +41,8 @@ class Config:
         false_accept_rate: at which the threshold is chosen, on pairs of train_folds.
         normalise: whiten the last layer and give every person a threshold of their own
             (hypernet/cohort.py), where everybody shares the body.
-        own_view: let the body's own view of the enrolment photograph join the last layer too
-            (hypernet/discriminant.py), where it is whitened.
+        own_view: how much the body's own view of the enrolment photograph moves a score, as a share
+            of what the encoder's does (hypernet/discriminant.py); 0 leaves it out.
         augmentation: how training images are changed.
         precision: of the forward pass; the weights stay float32.
         device: "auto" takes a GPU where there is one.
@@ -64,7 +64,7 @@ class Config:
     watch_folds: tuple[int, ...] = (9,)
     false_accept_rate: float = number(0.01, least=1e-6, most=0.5)
     normalise: bool = True
-    own_view: bool = True
+    own_view: float = number(0.35, least=0, most=10)
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -85,7 +85,7 @@ ROWS: tuple[Row, ...] = (
     matrix("matrix-0", "+ matrix, last layer personal, seed 0"),
     personal("film", 0),
     personal("low-rank", 0),
-    distilled("no-own-view", "the body's own view of the photograph left out", "own_view=false"),
+    distilled("no-own-view", "the body's own view of the photograph left out", "own_view=0"),
     distilled("no-consensus", "every photograph its own target", "stages.0.consensus=0"),
     distilled("temperature", "temperature 16", "stages.0.weights.temperature=16.0"),
     distilled("composites", "12,000 composites too", "composites=12000"),

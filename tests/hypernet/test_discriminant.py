@@ -96,7 +96,7 @@ def _error(heads: np.ndarray, unit: np.ndarray, people: np.ndarray) -> float:
 
 def test_the_own_view_knows_what_the_body_always_gets_wrong() -> None:
     directions, features, people, world = _biased_people(0)
-    view = own_view(directions, features, world, people)
+    view = own_view(directions, features, world, people, 0.5)
     assert view is not None
     np.testing.assert_allclose(view.axes @ view.axes.T, np.eye(len(view.axes)), atol=1e-5)
 
@@ -106,15 +106,27 @@ def test_the_own_view_knows_what_the_body_always_gets_wrong() -> None:
     assert _error(fresh @ world + own, unit, who) < 0.8 * _error(fresh @ world, unit, who)
 
 
-def test_an_own_view_that_helps_nobody_is_left_out() -> None:
-    directions, features, people = _noisy_people(0, np.full(6, 1e-9))
-    assert own_view(directions, features, np.eye(6, dtype=np.float32), people) is None
+def test_the_share_is_that_of_the_scores_deviations() -> None:
+    directions, features, people, world = _biased_people(0)
+    view = own_view(directions, features, world, people, 0.3)
+    assert view is not None
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    own = (unit - view.mean) @ view.axes.T @ view.metric @ view.axes
+    deviations = [
+        np.sqrt(np.var(heads @ unit.T, axis=1).mean()) for heads in (own, directions @ world)
+    ]
+    assert deviations[0] / deviations[1] == pytest.approx(0.3, rel=1e-3)
+
+
+def test_no_share_is_no_own_view() -> None:
+    directions, features, people, world = _biased_people(0)
+    assert own_view(directions, features, world, people, 0.0) is None
 
 
 def test_people_with_one_photograph_each_give_no_own_view() -> None:
     directions, features, _, world = _biased_people(0)
     people = np.arange(len(features), dtype=np.intp)
-    assert own_view(directions, features, world, people) is None
+    assert own_view(directions, features, world, people, 0.3) is None
 
 
 @pytest.fixture
@@ -171,7 +183,7 @@ def test_a_cohort_covers_both_views(
         mean=np.zeros(320, "f4"), axes=np.eye(320, dtype="f4")[:30], metric=np.eye(30, dtype="f4")
     )
     monkeypatch.setattr("hypernet.calibrate.own_view", lambda *_: given)
-    generator, cohort = with_cohort(tiny_generator, table)
+    generator, cohort = with_cohort(tiny_generator, table, share=1.0)
     assert isinstance(generator, TwoViewsGenerator)
     features = shared_features(generator, table)
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)

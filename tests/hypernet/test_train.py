@@ -74,7 +74,7 @@ def test_distillation_learns_and_tells(table: FaceTable, pairs: Pairs, tiny: Arc
     assert [step.step for step in told] == list(range(1, 21))
     assert [step.step for step in told if step.auc is not None] == [10, 20]
     assert np.mean([step.loss for step in told[-4:]]) < np.mean([step.loss for step in told[:4]])
-    assert made.generator == "last-layer"
+    assert made.generator == "two-views"
     assert made.encoder == "stub"
     assert len(made.card["curve"]) == 2
     assert set(made.ranges) == {"conv0", "conv1", "wide", "sum", "conv2", "features"}

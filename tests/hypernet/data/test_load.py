@@ -121,9 +121,9 @@ def test_two_searches_do_not_write_one_table(
 _SEARCH = """
 import sys, time
 from pathlib import Path
-from hypernet.data import load, load_faces
+from hypernet.data import filling, load_faces
 from tests.face_files import CornerEncoder
-load._SAVE_EVERY = 3
+filling._SAVE_EVERY = 3
 
 class Slow(CornerEncoder):
     def embed(self, face):
