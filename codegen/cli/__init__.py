@@ -21,6 +21,7 @@ VERBS = (
     "simulate",
     "build",
     "run",
+    "flash",
     "profile",
     "tune",
     "verify",
