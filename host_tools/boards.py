@@ -60,6 +60,11 @@ class Board:
     runners: Mapping[str, str]
 
     @property
+    def proof(self) -> str:
+        """What the tests do with its firmware: "emulated" or "built"; see `Target.proof`."""
+        return "emulated" if self.emulators else "built"
+
+    @property
     def core(self) -> Target:
         """The codegen target that its core is."""
         return find_target(self.target)

@@ -30,6 +30,7 @@ VERBS = (
     "evaluate",
     "train",
     "targets",
+    "boards",
     "doctor",
     "demo",
 )
