@@ -27,6 +27,7 @@ VERBS = (
     "verify",
     "export",
     "inspect",
+    "regress",
     "evaluate",
     "train",
     "targets",
