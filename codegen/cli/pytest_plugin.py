@@ -1,6 +1,6 @@
 """A pytest plugin: a user's own test suite checks that an upgrade changes nothing.
 
-    pytest --hv-fleet fleet/ --hv-store users/
+    pytest --hv-fleet=fleet/ --hv-store=users/
 
 Every test that takes `hv_user` runs once for each recorded user:
 
