@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 @click.option(
     "--board", required=True, metavar="NAME", help="Board; `hvcodegen boards` lists them."
 )
+@click.option(
+    "--app",
+    default="mailbox",
+    show_default=True,
+    metavar="NAME",
+    help="What the verifier is built into: a folder of firmware/apps.",
+)
 @click.option("--runner", metavar="NAME", help="Flash tool.  [default: the board's first]")
 @click.option(
     "--port",
@@ -51,6 +58,7 @@ def command(
     subject: SubjectOrder,
     plan: str | ScheduleFile,
     board: str,
+    app: str,
     runner: str | None,
     port: str,
     weights_only: bool,
@@ -64,9 +72,9 @@ def command(
 ) -> None:
     """Build a person's verifier for a board and write it there.
 
-    The firmware takes an image from memory, as a debugger puts it there, and leaves the verdict.
-    One person's weights lie in erase blocks of their own: --weights-only writes these, over a
-    kernel that was flashed before.
+    The firmware (mailbox) takes an image from memory, as a debugger puts it there, and leaves the
+    verdict. One person's weights lie in erase blocks of their own: --weights-only writes these,
+    over a kernel that was flashed before.
 
     \b
     Examples:
@@ -80,6 +88,7 @@ def command(
 
     request = FlashRequest(
         board=board,
+        app=app,
         runner=runner,
         port=port,
         weights_only=weights_only,

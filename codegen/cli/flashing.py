@@ -39,6 +39,7 @@ class FlashRequest:
     """What was asked for on the command line; see the options of `codegen.cli.flash`."""
 
     board: str
+    app: str
     runner: str | None
     port: str
     weights_only: bool
@@ -87,6 +88,8 @@ def _runner(board: Board, request: FlashRequest) -> Runner:
         return choose_runner(board, request.runner)
     if request.runner not in (None, Gdb().name):
         raise click.UsageError(f"{needs_gdb} works by gdb, not by {request.runner}")
+    if request.score and request.app != APP:
+        raise click.UsageError(f"--score asks the application {APP}, not {request.app}")
     if request.emulate and request.port:
         raise click.UsageError("--emulate starts a debug server of its own: leave out --port")
     return choose_runner(board, Gdb().name)
@@ -106,7 +109,11 @@ def _built(entry: Subject, board: Board, request: FlashRequest) -> Firmware:
     with pipeline.written(emission, entry.name) as folder:
         return build_firmware(
             FirmwareOrder(
-                app=APP, board=board, toolchain=toolchain, manifest=load_manifest(folder), out=out
+                app=request.app,
+                board=board,
+                toolchain=toolchain,
+                manifest=load_manifest(folder),
+                out=out,
             )
         )
 

@@ -98,6 +98,9 @@ def test_a_missing_tool_is_named(run: Run, alice: User, monkeypatch: pytest.Monk
     [
         (("--emulate", "--port", "localhost:1"), 2, "leave out --port"),
         (("--score", "--runner", "pyocd"), 2, "--score works by gdb"),
+        (("--score", "--app", "selftest"), 2, "--score asks the application mailbox"),
+        (("--app", "blink"), 1, "no application called 'blink'"),
+        (("--app", "trace", "--weights-only"), 1, "no blocks of flash for one person"),
         (("--runner", "dfu-util", "--verify"), 1, "cannot read back"),
         (("--runner", "picotool"), 1, "nothing is known of how picotool"),
         (("--runner", "hammer"), 1, "no flash tool is called"),
