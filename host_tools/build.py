@@ -16,7 +16,8 @@ from pathlib import Path
 from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import CORTEX_M, RISCV32, find_target
-from host_tools.boards import SCRIPT_MARK, Board, linker_script
+from host_tools.apps import app_names, apps_folder, own_sections
+from host_tools.boards import SCRIPT_MARK, Board, board_sources, linker_script
 from host_tools.cache import cache_folder, content_hash, write_atomically
 from host_tools.manifest import Manifest
 from host_tools.processes import run_program
@@ -147,11 +148,6 @@ class Firmware:
     callgraphs: tuple[Path, ...] = ()
 
 
-def app_names() -> tuple[str, ...]:
-    """Returns the applications that can be built, sorted."""
-    return tuple(sorted(path.parent.name for path in _apps_folder().glob("*/main.c")))
-
-
 def plan_firmware(order: FirmwareOrder) -> BuildPlan:
     """Returns the calls that build a firmware, and runs none.
 
@@ -183,7 +179,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
             str(_unfinished(result)),
         ),
         result=result,
-        linker_script=(script, linker_script(order.board)),
+        linker_script=(script, linker_script(order.board, extra_sections=own_sections(order.app))),
         callgraphs=()
         if is_zig
         else tuple(
@@ -230,7 +226,7 @@ def can_build_in(folder: Path) -> bool:
 
 def plan_library(manifest: Manifest, toolchain: Toolchain, result: Path) -> BuildPlan:
     """Returns the call that builds an emitted folder as a library of this machine."""
-    simulator = _apps_folder() / "simulator"
+    simulator = apps_folder() / "simulator"
     return BuildPlan(
         compile_argvs=(),
         link_argv=(
@@ -314,7 +310,8 @@ def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
     folder = order.manifest.folder if order.manifest else Path()
     return (
         *sorted(path for folder in _startup_folders(order) for path in folder.glob("*.c")),
-        _apps_folder() / order.app / "main.c",
+        *board_sources(order.board),
+        apps_folder() / order.app / "main.c",
         *(folder / source for source in kernel),
     )
 
@@ -375,7 +372,7 @@ def _first_error(output: str) -> str:
 
 
 def _library_hash(manifest: Manifest, toolchain: Toolchain) -> str:
-    simulator = _apps_folder() / "simulator"
+    simulator = apps_folder() / "simulator"
     files = sorted(
         path
         for folder in (manifest.folder, simulator)
@@ -394,7 +391,3 @@ def _library_hash(manifest: Manifest, toolchain: Toolchain) -> str:
 def _unfinished(path: Path) -> Path:
     """Where a file is written before it takes its name: others never see half of it."""
     return path.with_name(f"{path.name}.unfinished")
-
-
-def _apps_folder() -> Path:
-    return resource("firmware") / "apps"
