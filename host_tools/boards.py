@@ -13,6 +13,7 @@ from codegen.resources import resource
 from codegen.targets import Target, find_target
 
 SCRIPT_MARK = "/* Written by host_tools/boards.py"  # every linker script of ours begins with it
+DEFAULT_BAUD = 115_200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,27 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Uart:
+    """The serial port that the link uses.
+
+    Attributes:
+        kind: firmware/drivers/hv_uart_<kind>.c drives it.
+        base: address of its first register.
+        clock_hz: what its baud rate is divided from, in hertz.
+        baud: bits a second.
+        tx_pin: number of the pin it sends on, where the driver has a choice; -1 where not.
+        rx_pin: likewise of the pin it receives on.
+    """
+
+    kind: str
+    base: int
+    clock_hz: int
+    baud: int
+    tx_pin: int
+    rx_pin: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A board, as board.toml describes it.
 
@@ -42,6 +64,7 @@ class Board:
         flash: where code and weights lie.
         ram: where the stack, variables and the arena lie.
         emulators: emulator name -> what that emulator calls this board.
+        uart: None where no driver is written for it.
     """
 
     name: str
@@ -51,6 +74,7 @@ class Board:
     flash: Memory
     ram: Memory
     emulators: Mapping[str, str]
+    uart: Uart | None = None
 
     @property
     def core(self) -> Target:
@@ -88,14 +112,16 @@ def parse_board(name: str, text: str, *, where: str) -> Board:
     except tomllib.TOMLDecodeError as error:
         raise HvError(f"not valid TOML: {error}", where=where) from error
     table = _Table(data, where)
+    clock_hz = table.take("clock_hz", int)
     board = Board(
         name=name,
         target=table.take("target", str),
-        clock_hz=table.take("clock_hz", int),
+        clock_hz=clock_hz,
         stack_bytes=table.take("stack_bytes", int),
         flash=_memory(table.take("flash", dict), f"{where}, [flash]"),
         ram=_memory(table.take("ram", dict), f"{where}, [ram]"),
         emulators=_emulators(table.take("emulators", dict, default={}), f"{where}, [emulators]"),
+        uart=_uart(table.take("uart", dict, default={}), clock_hz, f"{where}, [uart]"),
     )
     table.refuse_rest()
     return board
@@ -153,6 +179,22 @@ def _memory(data: Mapping[str, Any], where: str) -> Memory:
 def _emulators(data: Mapping[str, Any], where: str) -> Mapping[str, str]:
     table = _Table(data, where)
     return {key: table.take(key, str) for key in sorted(data)}
+
+
+def _uart(data: Mapping[str, Any], clock_hz: int, where: str) -> Uart | None:
+    if not data:
+        return None
+    table = _Table(data, where)
+    uart = Uart(
+        kind=table.take("kind", str),
+        base=table.take("base", int),
+        clock_hz=table.take("clock_hz", int, default=clock_hz),
+        baud=table.take("baud", int, default=DEFAULT_BAUD),
+        tx_pin=table.take("tx_pin", int, default=-1),
+        rx_pin=table.take("rx_pin", int, default=-1),
+    )
+    table.refuse_rest()
+    return uart
 
 
 def _boards_folder() -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import CORTEX_M, RISCV32, find_target
+from host_tools.apps import app_flags, app_sources, apps_folder, check_app
 from host_tools.boards import SCRIPT_MARK, Board, linker_script
 from host_tools.cache import cache_folder, content_hash, write_atomically
 from host_tools.manifest import Manifest
@@ -147,11 +148,6 @@ class Firmware:
     callgraphs: tuple[Path, ...] = ()
 
 
-def app_names() -> tuple[str, ...]:
-    """Returns the applications that can be built, sorted."""
-    return tuple(sorted(path.parent.name for path in _apps_folder().glob("*/main.c")))
-
-
 def plan_firmware(order: FirmwareOrder) -> BuildPlan:
     """Returns the calls that build a firmware, and runs none.
 
@@ -230,7 +226,7 @@ def can_build_in(folder: Path) -> bool:
 
 def plan_library(manifest: Manifest, toolchain: Toolchain, result: Path) -> BuildPlan:
     """Returns the call that builds an emitted folder as a library of this machine."""
-    simulator = _apps_folder() / "simulator"
+    simulator = apps_folder() / "simulator"
     return BuildPlan(
         compile_argvs=(),
         link_argv=(
@@ -272,11 +268,7 @@ def build_host_library(manifest: Manifest, toolchain: Toolchain) -> Path:
 
 
 def _check_order(order: FirmwareOrder) -> None:
-    if order.app not in app_names():
-        raise HvError(
-            f"there is no application called {order.app!r}",
-            hint=f"choose one of {', '.join(app_names())}",
-        )
+    check_app(order.app, order.board)
     if order.manifest is None:
         return
     needed = find_target(order.manifest.target).features
@@ -314,7 +306,7 @@ def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
     folder = order.manifest.folder if order.manifest else Path()
     return (
         *sorted(path for folder in _startup_folders(order) for path in folder.glob("*.c")),
-        _apps_folder() / order.app / "main.c",
+        *app_sources(order.app, order.board),
         *(folder / source for source in kernel),
     )
 
@@ -332,6 +324,7 @@ def _compile_flags(order: FirmwareOrder) -> tuple[str, ...]:
     includes = (*kernel, *_startup_folders(order), firmware / "runtime")
     return (
         *FIRMWARE_FLAGS,
+        *app_flags(order.app, order.board),
         *(ZIG_FLAGS if order.toolchain.is_zig else GCC_FLAGS),
         # debug information names files by their role, not by where they lie on this machine
         f"-ffile-prefix-map={order.out}=build",
@@ -375,7 +368,7 @@ def _first_error(output: str) -> str:
 
 
 def _library_hash(manifest: Manifest, toolchain: Toolchain) -> str:
-    simulator = _apps_folder() / "simulator"
+    simulator = apps_folder() / "simulator"
     files = sorted(
         path
         for folder in (manifest.folder, simulator)
@@ -394,7 +387,3 @@ def _library_hash(manifest: Manifest, toolchain: Toolchain) -> str:
 def _unfinished(path: Path) -> Path:
     """Where a file is written before it takes its name: others never see half of it."""
     return path.with_name(f"{path.name}.unfinished")
-
-
-def _apps_folder() -> Path:
-    return resource("firmware") / "apps"
