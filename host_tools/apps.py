@@ -80,8 +80,8 @@ def app_flags(name: str, board: Board) -> tuple[str, ...]:
             f"-DHV_UART_CLOCK_HZ={uart.clock_hz}u",
             f"-DHV_UART_BAUD={uart.baud}u",
         ]
-        pins = (("TX", uart.tx_pin), ("RX", uart.rx_pin))
-        flags += [f"-DHV_UART_{name}_PIN={pin}u" for name, pin in pins if pin >= 0]
+        numbers = (("TX_PIN", uart.tx_pin), ("RX_PIN", uart.rx_pin), ("IRQ", uart.irq))
+        flags += [f"-DHV_UART_{what}={number}u" for what, number in numbers if number >= 0]
     return tuple(flags)
 
 

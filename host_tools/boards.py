@@ -42,6 +42,7 @@ class Uart:
         baud: bits a second.
         tx_pin: number of the pin it sends on, where the driver has a choice; -1 where not.
         rx_pin: likewise of the pin it receives on.
+        irq: number of the interrupt that tells of a byte; -1: the core stays awake and polls.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Uart:
     baud: int
     tx_pin: int
     rx_pin: int
+    irq: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +194,7 @@ def _uart(data: Mapping[str, Any], clock_hz: int, where: str) -> Uart | None:
         baud=table.take("baud", int, default=DEFAULT_BAUD),
         tx_pin=table.take("tx_pin", int, default=-1),
         rx_pin=table.take("rx_pin", int, default=-1),
+        irq=table.take("irq", int, default=-1),
     )
     table.refuse_rest()
     return uart

@@ -25,6 +25,11 @@ void hv_board_kick(void)
 {
 }
 
+bool hv_board_may_sleep(void)
+{
+    return true;
+}
+
 uint32_t hv_board_cycles(void)
 {
 #if HAS_CYCLE_COUNTER

@@ -1,7 +1,8 @@
 /* hv_uart.h: the serial port of a board, polled. One hv_uart_<kind>.c for each kind of hardware; a board.toml says
  * which one, at which address.
  *
- * The build defines HV_UART_BASE, HV_UART_CLOCK_HZ and HV_UART_BAUD. Eight bits, no parity, one stop bit. */
+ * The build defines HV_UART_BASE, HV_UART_CLOCK_HZ and HV_UART_BAUD, and HV_UART_IRQ where what arrives shall wake
+ * the core (hv_sleep.h). Eight bits, no parity, one stop bit. */
 #ifndef HV_UART_H
 #define HV_UART_H
 

@@ -14,6 +14,8 @@ typedef struct {
 #define STATE_RECEIVE_FULL 2u
 #define CONTROL_TRANSMIT 1u
 #define CONTROL_RECEIVE 2u
+#define CONTROL_RECEIVE_INTERRUPT 8u
+#define INTERRUPT_RECEIVE 2u
 
 _Static_assert((HV_UART_CLOCK_HZ / HV_UART_BAUD) >= 16u, "the divider's least value");
 
@@ -22,7 +24,7 @@ static volatile hv_uart_registers_t *const uart = (volatile hv_uart_registers_t 
 void hv_uart_begin(void)
 {
     uart->baud_divider = HV_UART_CLOCK_HZ / HV_UART_BAUD;
-    uart->control = CONTROL_TRANSMIT | CONTROL_RECEIVE;
+    uart->control = CONTROL_TRANSMIT | CONTROL_RECEIVE | CONTROL_RECEIVE_INTERRUPT;
 }
 
 bool hv_uart_get(uint8_t *byte)
@@ -30,6 +32,7 @@ bool hv_uart_get(uint8_t *byte)
     if ((uart->state & STATE_RECEIVE_FULL) == 0u) {
         return false;
     }
+    uart->interrupts = INTERRUPT_RECEIVE; /* clears it, before the next byte can come */
     *byte = (uint8_t)(uart->data & 0xFFu);
     return true;
 }

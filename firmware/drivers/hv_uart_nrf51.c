@@ -9,6 +9,7 @@
 #define START_TRANSMIT UART(0x008u)
 #define RECEIVED UART(0x108u)
 #define TRANSMITTED UART(0x11Cu)
+#define ENABLE_INTERRUPTS UART(0x304u)
 #define ENABLE UART(0x500u)
 #define SELECT_TX UART(0x50Cu)
 #define SELECT_RX UART(0x514u)
@@ -23,6 +24,7 @@
 #define PIN_IS_INPUT 0u
 
 #define ENABLED 4u
+#define INTERRUPT_RECEIVED (1u << 2)
 #define BAUD_115200 0x01D7E000u
 
 _Static_assert(HV_UART_BAUD == 115200u, "the only rate this driver knows the setting of");
@@ -38,6 +40,7 @@ void hv_uart_begin(void)
     SELECT_RX = HV_UART_RX_PIN;
     BAUD_RATE = BAUD_115200;
     ENABLE = ENABLED;
+    ENABLE_INTERRUPTS = INTERRUPT_RECEIVED;
     START_TRANSMIT = 1u;
     START_RECEIVE = 1u;
     is_sending = false;

@@ -10,6 +10,7 @@
 #define LINE_STATUS REGISTER(5u)
 
 #define FIFO_ON_AND_EMPTY 0x07u
+#define INTERRUPT_RECEIVED 0x01u
 #define EIGHT_BITS 0x03u
 #define DIVISOR_ACCESS 0x80u
 #define STATUS_RECEIVED 0x01u
@@ -27,6 +28,7 @@ void hv_uart_begin(void)
     INTERRUPTS = (uint8_t)(DIVISOR >> 8);
     LINE_CONTROL = EIGHT_BITS;
     FIFO_CONTROL = FIFO_ON_AND_EMPTY;
+    INTERRUPTS = INTERRUPT_RECEIVED;
 }
 
 bool hv_uart_get(uint8_t *byte)

@@ -14,6 +14,7 @@ typedef struct {
 #define CONTROL_ENABLE (1u << 13)
 #define CONTROL_TRANSMIT (1u << 3)
 #define CONTROL_RECEIVE (1u << 2)
+#define CONTROL_RECEIVE_INTERRUPT (1u << 5)
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
 #define RCC_AHB1_ENABLE REGISTER(0x40023830u)
@@ -36,7 +37,7 @@ void hv_uart_begin(void)
     GPIOA_FUNCTION_HIGH = (GPIOA_FUNCTION_HIGH & ~FUNCTION_MASK) | FUNCTION_USART1;
     GPIOA_MODE = (GPIOA_MODE & ~MODE_MASK) | MODE_ALTERNATE;
     uart->baud_rate = HV_UART_CLOCK_HZ / HV_UART_BAUD; /* in sixteenths of 16 samples a bit: just that */
-    uart->control_1 = CONTROL_ENABLE | CONTROL_TRANSMIT | CONTROL_RECEIVE;
+    uart->control_1 = CONTROL_ENABLE | CONTROL_TRANSMIT | CONTROL_RECEIVE | CONTROL_RECEIVE_INTERRUPT;
 }
 
 bool hv_uart_get(uint8_t *byte)
