@@ -24,6 +24,8 @@ VERBS = (
     "profile",
     "tune",
     "verify",
+    "monitor",
+    "stream",
     "export",
     "inspect",
     "evaluate",

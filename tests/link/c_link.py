@@ -56,7 +56,7 @@ PAYLOAD_BYTES = 256
 class CLink:
     """One hv_link_t; `library` is what `compiled` made."""
 
-    def __init__(self, ffi: cffi.FFI, library: Any) -> None:
+    def __init__(self, ffi: cffi.FFI, library: Any) -> None:  # noqa: ANN401
         self._ffi, self._library = ffi, library
         self._memory = ffi.new("uint32_t[]", library.link_bytes() // 4 + 4)
         library.hv_link_begin(self._memory)
