@@ -6,6 +6,7 @@ import secrets
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from codegen.errors import HvError
 from host_tools.link import protocol
@@ -220,7 +221,7 @@ class Device:
             report(len(part))
 
 
-def _unpack(layout: struct.Struct, data: bytes) -> tuple[int | bytes, ...]:
+def _unpack(layout: struct.Struct, data: bytes) -> tuple[Any, ...]:
     """Raises HvError for an answer of another size."""
     return layout.unpack(_exactly(data, layout.size))
 
