@@ -19,7 +19,7 @@ class Target:
     Attributes:
         name: what users type.
         family: cores that share a start-up code, a compiler and an emulator: one of FAMILIES, or
-            that of this machine.
+            "host" of machines with an operating system.
         summary: one line for `hvcodegen targets`.
         gcc_flags: core selection for the family's gcc.
         zig_flags: the same for `zig cc`.
@@ -27,6 +27,8 @@ class Target:
             "long-multiply" (32 x 32 -> 64 bits), "31-registers".
         board: the emulated board that runs it, or None.
         alias: another name for it, or "".
+        proof: what the tests do with its code, always all of it: "emulated" and "run" compare
+            every tensor of every layer with the reference, "built" compiles and links.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Target:
     features: frozenset[str]
     board: str | None
     alias: str = ""
+    proof: str = "emulated"
 
 
 def _cortex_m(
@@ -65,15 +68,30 @@ def _cortex_m(
     )
 
 
-HOST = Target(
-    name="host",
-    family="host",
-    summary="this machine: plain C that its compiler vectorises",
-    gcc_flags=(),
-    zig_flags=(),
-    features=frozenset(),
-    board=None,
+AARCH64_FLAGS = ("-target", "aarch64-linux-musl")
+WASM32_FLAGS = ("-target", "wasm32-freestanding")
+
+
+def _host(name: str, summary: str, *zig_flags: str, proof: str = "run") -> Target:
+    return Target(
+        name=name,
+        family="host",
+        summary=summary,
+        gcc_flags=(),
+        zig_flags=zig_flags,
+        features=frozenset(),
+        board=None,
+        proof=proof,
+    )
+
+
+HOST = _host("host", "this machine: plain C that its compiler vectorises")
+
+# Other machines that plain C is made for; zig is their only compiler here.
+AARCH64 = _host(
+    "aarch64", "64-bit Arm with an operating system: a library", *AARCH64_FLAGS, proof="built"
 )
+WASM32 = _host("wasm32", "WebAssembly: a module for browsers and servers", *WASM32_FLAGS)
 
 TARGETS: tuple[Target, ...] = (
     _cortex_m("cortex-m0", "ARMv6-M, 32-bit multiply, no long multiply", "microbit"),
@@ -95,6 +113,7 @@ TARGETS: tuple[Target, ...] = (
         fpu="fpv5-d16",
         features=("dsp", "long-multiply"),
     ),
+    _cortex_m("cortex-m23", "ARMv8-M Baseline: as ARMv6-M, and a divider", "mps2-an519"),
     _cortex_m(
         "cortex-m33",
         "ARMv8-M, DSP, FPU",
@@ -121,6 +140,8 @@ TARGETS: tuple[Target, ...] = (
         board="qemu-virt32",
     ),
     HOST,
+    AARCH64,
+    WASM32,
 )
 
 

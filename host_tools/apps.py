@@ -52,27 +52,23 @@ def app_sources(name: str, board: Board) -> tuple[Path, ...]:
     """Returns what to compile for an application beside the start-up code and the kernel."""
     app = _load(name)
     firmware = resource("firmware")
-    own_board = firmware / "boards" / board.name / "board.c"
+    own_board = firmware / "boards" / board.name / "board.c"  # compiled with the board's files
     sources = sorted((apps_folder() / name).glob("*.c"))
     sources += [firmware / "runtime" / file for file in app.runtime]
     if UART in app.drivers:
         sources.append(_uart_source(board))
-    if "board" in app.drivers:
-        default = firmware / "drivers" / "hv_board.c"
-        sources.append(own_board if own_board.is_file() else default)
+    if "board" in app.drivers and not own_board.is_file():
+        sources.append(firmware / "drivers" / "hv_board.c")
     return tuple(sources)
 
 
 def app_flags(name: str, board: Board) -> tuple[str, ...]:
     """Returns the options that tell an application's sources about its board."""
     app = _load(name)
+    flags = ["-I", str(resource("firmware") / "drivers")]
     if not app.drivers:
-        return ()
-    flags = [
-        "-I",
-        str(resource("firmware") / "drivers"),
-        f'-DHV_BOARD_NAME="{board.name}"',
-    ]
+        return tuple(flags)
+    flags.append(f'-DHV_BOARD_NAME="{board.name}"')
     uart = board.uart
     if UART in app.drivers and uart is not None:
         flags += [
@@ -83,6 +79,12 @@ def app_flags(name: str, board: Board) -> tuple[str, ...]:
         numbers = (("TX_PIN", uart.tx_pin), ("RX_PIN", uart.rx_pin), ("IRQ", uart.irq))
         flags += [f"-DHV_UART_{what}={number}u" for what, number in numbers if number >= 0]
     return tuple(flags)
+
+
+def own_sections(name: str) -> str:
+    """Returns an application's part of the linker script, "" if it has none."""
+    path = apps_folder() / name / "sections.ld"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def apps_folder() -> Path:

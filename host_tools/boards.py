@@ -12,6 +12,7 @@ from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import Target, find_target
 
+CODE_SECTION = "    .text :"  # of sections.ld
 SCRIPT_MARK = "/* Written by host_tools/boards.py"  # every linker script of ours begins with it
 DEFAULT_BAUD = 115_200
 
@@ -24,11 +25,14 @@ class Memory:
         origin: address of its first byte.
         size_bytes: how much the board has.
         budget_bytes: how much of it the firmware may use.
+        erase_bytes: of flash: what is erased at once, where the firmware begins; 16 where the
+            memory needs no erasing.
     """
 
     origin: int
     size_bytes: int
     budget_bytes: int
+    erase_bytes: int = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,8 @@ class Board:
         flash: where code and weights lie.
         ram: where the stack, variables and the arena lie.
         emulators: emulator name -> what that emulator calls this board.
+        runners: flash tool -> what that tool has to be told of this board; the first is used when
+            none is asked for.
         uart: None where no driver is written for it.
     """
 
@@ -76,7 +82,13 @@ class Board:
     flash: Memory
     ram: Memory
     emulators: Mapping[str, str]
+    runners: Mapping[str, str]
     uart: Uart | None = None
+
+    @property
+    def proof(self) -> str:
+        """What the tests do with its firmware: "emulated" or "built"; see `Target.proof`."""
+        return "emulated" if self.emulators else "built"
 
     @property
     def core(self) -> Target:
@@ -122,15 +134,24 @@ def parse_board(name: str, text: str, *, where: str) -> Board:
         stack_bytes=table.take("stack_bytes", int),
         flash=_memory(table.take("flash", dict), f"{where}, [flash]"),
         ram=_memory(table.take("ram", dict), f"{where}, [ram]"),
-        emulators=_emulators(table.take("emulators", dict, default={}), f"{where}, [emulators]"),
+        emulators=_texts(table.take("emulators", dict, default={}), f"{where}, [emulators]"),
+        runners=_texts(table.take("runners", dict, default={}), f"{where}, [runners]"),
         uart=_uart(table.take("uart", dict, default={}), clock_hz, f"{where}, [uart]"),
     )
     table.refuse_rest()
     return board
 
 
-def linker_script(board: Board) -> str:
-    """Returns the whole linker script: the board's memories, then firmware/startup/sections.ld."""
+def board_sources(board: Board) -> tuple[Path, ...]:
+    """Returns the C files of a board's own: what its boot ROM wants to see before it starts us."""
+    return tuple(sorted((_boards_folder() / board.name).glob("*.c")))
+
+
+def linker_script(board: Board, *, extra_sections: str = "") -> str:
+    """Returns the whole linker script: the board's memories, then firmware/startup/sections.ld.
+
+    `extra_sections` of an application come before those of the code.
+    """
     sections = (resource("firmware") / "startup" / "sections.ld").read_text(encoding="utf-8")
     return f"""{SCRIPT_MARK} from firmware/boards/{board.name}/board.toml. */
 MEMORY
@@ -140,10 +161,11 @@ MEMORY
 }}
 
 hv_stack_bytes = {board.stack_bytes};
+hv_erase_bytes = {board.flash.erase_bytes};
 hv_flash_budget_bytes = {board.flash.budget_bytes};
 hv_ram_budget_bytes = {board.ram.budget_bytes};
 
-{sections}"""
+{sections.replace(CODE_SECTION, extra_sections + CODE_SECTION, 1)}"""
 
 
 class _Table:
@@ -173,14 +195,16 @@ def _memory(data: Mapping[str, Any], where: str) -> Memory:
         origin=table.take("origin", int),
         size_bytes=size_bytes,
         budget_bytes=table.take("budget_bytes", int, default=size_bytes),
+        erase_bytes=table.take("erase_bytes", int, default=16),
     )
     table.refuse_rest()
     return memory
 
 
-def _emulators(data: Mapping[str, Any], where: str) -> Mapping[str, str]:
+def _texts(data: Mapping[str, Any], where: str) -> Mapping[str, str]:
+    """In the file's own order."""
     table = _Table(data, where)
-    return {key: table.take(key, str) for key in sorted(data)}
+    return {key: table.take(key, str) for key in data}
 
 
 def _uart(data: Mapping[str, Any], clock_hz: int, where: str) -> Uart | None:

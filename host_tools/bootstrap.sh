@@ -20,6 +20,7 @@ if [ "$purpose" = test ]; then
     packages[qemu-system-riscv32]="qemu-system-misc"
     packages[clang]="clang"
     packages[cppcheck]="cppcheck"
+    packages[gdb-multiarch]="gdb-multiarch"
     packages[cmake]="cmake"
 fi
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import CORTEX_M, RISCV32, find_target
-from host_tools.apps import app_flags, app_sources, apps_folder, check_app
-from host_tools.boards import SCRIPT_MARK, Board, linker_script
+from host_tools.apps import app_flags, app_sources, apps_folder, check_app, own_sections
+from host_tools.boards import SCRIPT_MARK, Board, board_sources, linker_script
 from host_tools.cache import cache_folder, content_hash, write_atomically
 from host_tools.manifest import Manifest
 from host_tools.processes import run_program
@@ -179,7 +179,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
             str(_unfinished(result)),
         ),
         result=result,
-        linker_script=(script, linker_script(order.board)),
+        linker_script=(script, linker_script(order.board, extra_sections=own_sections(order.app))),
         callgraphs=()
         if is_zig
         else tuple(
@@ -306,6 +306,7 @@ def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
     folder = order.manifest.folder if order.manifest else Path()
     return (
         *sorted(path for folder in _startup_folders(order) for path in folder.glob("*.c")),
+        *board_sources(order.board),
         *app_sources(order.app, order.board),
         *(folder / source for source in kernel),
     )

@@ -10,7 +10,10 @@ from codegen.cli.common import json_option, print_result, table
 @click.command(short_help="List the processor cores code is made for.")
 @json_option
 def command(as_json: bool) -> None:
-    """List the targets and the emulated board of each.
+    """List the targets, the emulated board of each, and what was run of each.
+
+    "emulated" and "run": the tests compare every tensor of every layer with the reference, on the
+    emulated board or on this machine. "built": the tests compile and link it.
 
     \b
     Example:
@@ -24,12 +27,19 @@ def command(as_json: bool) -> None:
             "summary": target.summary,
             "features": sorted(target.features),
             "board": target.board,
+            "proof": target.proof,
         }
         for target in TARGETS
     ]
     rows = [
-        (target.name, target.board or "-", ", ".join(sorted(target.features)), target.summary)
+        (
+            target.name,
+            target.board or "-",
+            target.proof,
+            ", ".join(sorted(target.features)),
+            target.summary,
+        )
         for target in TARGETS
     ]
-    lines = table(("target", "emulated board", "features", "core"), rows)
+    lines = table(("target", "emulated board", "checked", "features", "core"), rows)
     print_result(as_json, {"targets": data}, lines)

@@ -1,0 +1,71 @@
+"""QEMU as a board behind a debug server: its flash is empty, and nothing runs until it is told to.
+
+qemu-system-arm -machine netduinoplus2 -display none -monitor none -serial none -S -gdb tcp::3333
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+from collections.abc import Iterator
+
+from codegen.errors import ProgramMissing
+from host_tools.boards import Board
+from host_tools.emulators.base import machine_of
+from host_tools.emulators.qemu import Qemu
+
+STOP_TIMEOUT_S = 5.0
+
+
+def server_argv(board: Board, port: int) -> tuple[str, ...]:
+    """Returns the call that starts the server on a port of this machine.
+
+    Raises:
+        HvError: QEMU does not run that board.
+        ProgramMissing: QEMU is not installed.
+    """
+    qemu = Qemu()
+    family = board.core.family
+    machine = machine_of(qemu, board)
+    path = qemu.path(family)
+    if path is None:
+        raise ProgramMissing(f"QEMU for {board.name} is not installed", hint=qemu.hint(family))
+    return (
+        str(path),
+        *("-machine", machine),
+        *("-display", "none", "-monitor", "none", "-serial", "none"),
+        *(("-bios", "none") if machine == "virt" else ()),
+        *("-S", "-gdb", f"tcp:127.0.0.1:{port}"),
+    )
+
+
+@contextlib.contextmanager
+def debug_server(board: Board) -> Iterator[str]:
+    """Runs the server; yields its host:port at once, and ends it afterwards.
+
+    Nobody waits for it here: gdb tries again until there is a server, and whoever connects first is
+    the only debugger.
+    """
+    port = _free_port()
+    process = subprocess.Popen(
+        server_argv(board, port),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
