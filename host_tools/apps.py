@@ -1,10 +1,31 @@
-"""The applications of firmware/apps: what a kernel can be built into."""
+"""Applications: a folder each under firmware/apps, with an app.toml if it needs more than that."""
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
+from codegen.errors import HvError
 from codegen.resources import resource
+from host_tools.boards import Board
+
+UART = "uart"
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """An application, as its app.toml describes it.
+
+    Attributes:
+        name: its folder's name.
+        runtime: files of firmware/runtime that it uses and that not every kernel brings.
+        drivers: what it uses of firmware/drivers: "uart", "board".
+    """
+
+    name: str
+    runtime: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
 
 
 def app_names() -> tuple[str, ...]:
@@ -12,12 +33,84 @@ def app_names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in apps_folder().glob("*/main.c")))
 
 
-def own_sections(app: str) -> str:
+def check_app(name: str, board: Board) -> None:
+    """Checks that an application can be built for a board.
+
+    Raises:
+        HvError: there is no such application, or the board has no serial port that it needs.
+    """
+    if name not in app_names():
+        raise HvError(
+            f"there is no application called {name!r}",
+            hint=f"choose one of {', '.join(app_names())}",
+        )
+    if UART in _load(name).drivers:
+        _uart_source(board)
+
+
+def app_sources(name: str, board: Board) -> tuple[Path, ...]:
+    """Returns what to compile for an application beside the start-up code and the kernel."""
+    app = _load(name)
+    firmware = resource("firmware")
+    own_board = firmware / "boards" / board.name / "board.c"  # compiled with the board's files
+    sources = sorted((apps_folder() / name).glob("*.c"))
+    sources += [firmware / "runtime" / file for file in app.runtime]
+    if UART in app.drivers:
+        sources.append(_uart_source(board))
+    if "board" in app.drivers and not own_board.is_file():
+        sources.append(firmware / "drivers" / "hv_board.c")
+    return tuple(sources)
+
+
+def app_flags(name: str, board: Board) -> tuple[str, ...]:
+    """Returns the options that tell an application's sources about its board."""
+    app = _load(name)
+    flags = ["-I", str(resource("firmware") / "drivers")]
+    if not app.drivers:
+        return tuple(flags)
+    flags.append(f'-DHV_BOARD_NAME="{board.name}"')
+    uart = board.uart
+    if UART in app.drivers and uart is not None:
+        flags += [
+            f"-DHV_UART_BASE={uart.base:#x}u",
+            f"-DHV_UART_CLOCK_HZ={uart.clock_hz}u",
+            f"-DHV_UART_BAUD={uart.baud}u",
+        ]
+        numbers = (("TX_PIN", uart.tx_pin), ("RX_PIN", uart.rx_pin), ("IRQ", uart.irq))
+        flags += [f"-DHV_UART_{what}={number}u" for what, number in numbers if number >= 0]
+    return tuple(flags)
+
+
+def own_sections(name: str) -> str:
     """Returns an application's part of the linker script, "" if it has none."""
-    path = apps_folder() / app / "sections.ld"
+    path = apps_folder() / name / "sections.ld"
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def apps_folder() -> Path:
-    """Returns where they lie, each in a folder of its own."""
+    """Returns the folder that has a folder for each application."""
     return resource("firmware") / "apps"
+
+
+def _load(name: str) -> App:
+    path = apps_folder() / name / "app.toml"
+    if not path.is_file():
+        return App(name=name)
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    return App(
+        name=name,
+        runtime=tuple(data.get("runtime", ())),
+        drivers=tuple(data.get("drivers", ())),
+    )
+
+
+def _uart_source(board: Board) -> Path:
+    kind = board.uart.kind if board.uart else None
+    source = resource("firmware") / "drivers" / f"hv_uart_{kind}.c"
+    if kind is None or not source.is_file():
+        raise HvError(
+            "there is no driver for this board's serial port",
+            where=f"board {board.name}",
+            hint="name one in board.toml under [uart], see docs/link.md",
+        )
+    return source

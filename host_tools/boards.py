@@ -14,6 +14,7 @@ from codegen.targets import Target, find_target
 
 CODE_SECTION = "    .text :"  # of sections.ld
 SCRIPT_MARK = "/* Written by host_tools/boards.py"  # every linker script of ours begins with it
+DEFAULT_BAUD = 115_200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,29 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Uart:
+    """The serial port that the link uses.
+
+    Attributes:
+        kind: firmware/drivers/hv_uart_<kind>.c drives it.
+        base: address of its first register.
+        clock_hz: what its baud rate is divided from, in hertz.
+        baud: bits a second.
+        tx_pin: number of the pin it sends on, where the driver has a choice; -1 where not.
+        rx_pin: likewise of the pin it receives on.
+        irq: number of the interrupt that tells of a byte; -1: the core stays awake and polls.
+    """
+
+    kind: str
+    base: int
+    clock_hz: int
+    baud: int
+    tx_pin: int
+    rx_pin: int
+    irq: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A board, as board.toml describes it.
 
@@ -48,6 +72,7 @@ class Board:
         emulators: emulator name -> what that emulator calls this board.
         runners: flash tool -> what that tool has to be told of this board; the first is used when
             none is asked for.
+        uart: None where no driver is written for it.
     """
 
     name: str
@@ -58,6 +83,7 @@ class Board:
     ram: Memory
     emulators: Mapping[str, str]
     runners: Mapping[str, str]
+    uart: Uart | None = None
 
     @property
     def proof(self) -> str:
@@ -100,15 +126,17 @@ def parse_board(name: str, text: str, *, where: str) -> Board:
     except tomllib.TOMLDecodeError as error:
         raise HvError(f"not valid TOML: {error}", where=where) from error
     table = _Table(data, where)
+    clock_hz = table.take("clock_hz", int)
     board = Board(
         name=name,
         target=table.take("target", str),
-        clock_hz=table.take("clock_hz", int),
+        clock_hz=clock_hz,
         stack_bytes=table.take("stack_bytes", int),
         flash=_memory(table.take("flash", dict), f"{where}, [flash]"),
         ram=_memory(table.take("ram", dict), f"{where}, [ram]"),
         emulators=_texts(table.take("emulators", dict, default={}), f"{where}, [emulators]"),
         runners=_texts(table.take("runners", dict, default={}), f"{where}, [runners]"),
+        uart=_uart(table.take("uart", dict, default={}), clock_hz, f"{where}, [uart]"),
     )
     table.refuse_rest()
     return board
@@ -177,6 +205,23 @@ def _texts(data: Mapping[str, Any], where: str) -> Mapping[str, str]:
     """In the file's own order."""
     table = _Table(data, where)
     return {key: table.take(key, str) for key in data}
+
+
+def _uart(data: Mapping[str, Any], clock_hz: int, where: str) -> Uart | None:
+    if not data:
+        return None
+    table = _Table(data, where)
+    uart = Uart(
+        kind=table.take("kind", str),
+        base=table.take("base", int),
+        clock_hz=table.take("clock_hz", int, default=clock_hz),
+        baud=table.take("baud", int, default=DEFAULT_BAUD),
+        tx_pin=table.take("tx_pin", int, default=-1),
+        rx_pin=table.take("rx_pin", int, default=-1),
+        irq=table.take("irq", int, default=-1),
+    )
+    table.refuse_rest()
+    return uart
 
 
 def _boards_folder() -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import CORTEX_M, RISCV32, find_target
-from host_tools.apps import app_names, apps_folder, own_sections
+from host_tools.apps import app_flags, app_sources, apps_folder, check_app, own_sections
 from host_tools.boards import SCRIPT_MARK, Board, board_sources, linker_script
 from host_tools.cache import cache_folder, content_hash, write_atomically
 from host_tools.manifest import Manifest
@@ -268,11 +268,7 @@ def build_host_library(manifest: Manifest, toolchain: Toolchain) -> Path:
 
 
 def _check_order(order: FirmwareOrder) -> None:
-    if order.app not in app_names():
-        raise HvError(
-            f"there is no application called {order.app!r}",
-            hint=f"choose one of {', '.join(app_names())}",
-        )
+    check_app(order.app, order.board)
     if order.manifest is None:
         return
     needed = find_target(order.manifest.target).features
@@ -311,7 +307,7 @@ def _firmware_sources(order: FirmwareOrder) -> tuple[Path, ...]:
     return (
         *sorted(path for folder in _startup_folders(order) for path in folder.glob("*.c")),
         *board_sources(order.board),
-        apps_folder() / order.app / "main.c",
+        *app_sources(order.app, order.board),
         *(folder / source for source in kernel),
     )
 
@@ -329,6 +325,7 @@ def _compile_flags(order: FirmwareOrder) -> tuple[str, ...]:
     includes = (*kernel, *_startup_folders(order), firmware / "runtime")
     return (
         *FIRMWARE_FLAGS,
+        *app_flags(order.app, order.board),
         *(ZIG_FLAGS if order.toolchain.is_zig else GCC_FLAGS),
         # debug information names files by their role, not by where they lie on this machine
         f"-ffile-prefix-map={order.out}=build",

@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,40 @@ def run_program(
     finally:
         _stop(process)
     return Finished(exit_code=process.returncode, output=output.decode("utf-8", errors="replace"))
+
+
+@contextlib.contextmanager
+def started(argv: Sequence[str], *, folder: Path, hint: str = "") -> Iterator[None]:
+    """Runs a program beside this one, and ends it, with all it has started, at the end.
+
+    What it says goes to a file of the folder.
+
+    Args:
+        argv: the program and its arguments, exactly as passed on.
+        folder: its working folder.
+        hint: how to install the program, told when it is missing.
+
+    Raises:
+        ProgramMissing: there is no such program.
+    """
+    with (folder / "output.txt").open("wb") as output:
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                start_new_session=True,
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            raise ProgramMissing(
+                f"cannot run {argv[0]}: {error.strerror}", where=shlex.join(argv), hint=hint
+            ) from error
+        try:
+            yield
+        finally:
+            _stop(process)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -25,6 +25,8 @@ VERBS = (
     "profile",
     "tune",
     "verify",
+    "monitor",
+    "stream",
     "export",
     "inspect",
     "regress",

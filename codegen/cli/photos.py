@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,23 @@ def read_crops(files: Sequence[Path], image: Image, *, aligned: bool) -> Crops:
             hint="use photographs of a face seen from the front",
         )
     return Crops(names=tuple(names), images=np.stack(crops), skipped=tuple(skipped))
+
+
+@functools.cache
+def _cutter() -> _face_cutter:
+    return _face_cutter()  # the detector takes a second to load
+
+
+def face_crop(photo: np.ndarray) -> np.ndarray | None:
+    """The largest face of a photograph, cut out; None if there is none that can be used.
+
+    Args:
+        photo: uint8 [H, W, 3].
+    """
+    try:
+        return _cutter()(photo)
+    except _NoFace:
+        return None
 
 
 class _NoFace(Exception):

@@ -17,6 +17,7 @@ from codegen.cli.common import (
     target_option,
 )
 from codegen.cli.help import VerbWithHeadings
+from codegen.cli.linking import PortOrder, baud_option, emulate_option
 from codegen.cli.subject import SubjectOrder, subject_options
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
     type=click.Choice(["onnxruntime"]),
     help="One more implementation: the exported integer graph, run by ONNX Runtime.",
 )
+@click.option(
+    "--on-device",
+    "port",
+    metavar="PORT",
+    help="The device at this port instead: /dev/ttyACM0, COM3, socket://HOST:NUMBER.",
+)
+@emulate_option
+@baud_option
 @json_option
 def command(
     subject: SubjectOrder,
@@ -49,6 +58,9 @@ def command(
     compiler: str | None,
     emulator: str | None,
     witness: str | None,
+    port: str | None,
+    emulate: str | None,
+    baud: int,
     as_json: bool,
 ) -> None:
     """Prove that the reference, this machine and the emulated target compute the same bits.
@@ -61,6 +73,7 @@ def command(
       hvcodegen verify --user alice --target cortex-m4 --images visitors/
       hvcodegen verify --user alice --witness onnxruntime
       hvcodegen verify --user alice --json
+      hvcodegen verify --user alice --on-device /dev/ttyACM0
       hvcodegen verify --onnx model.onnx --calibration samples.npz --witness onnxruntime
     """
     from codegen.cli import verifying
@@ -71,16 +84,23 @@ def command(
     core = find_target(target)
     entry = subject.load()
     batch = read_batch(entry, files, folder, samples, aligned=aligned)
-    asked = verifying.Plan(
-        target=core,
-        kernels=plan,
-        board=board,
-        compiler=compiler,
-        emulator=emulator,
-        witness=witness,
-    )
-    with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
-        found = verifying.verify(entry, batch, asked, Path(scratch), talk)
+    if port is not None or emulate is not None:
+        from codegen.cli.verifying_device import verify_on_device
+
+        order = PortOrder(port=port, board=emulate, baud=baud)
+        order.check()
+        found = verify_on_device(entry, batch, order, core, plan, talk)
+    else:
+        asked = verifying.Plan(
+            target=core,
+            kernels=plan,
+            board=board,
+            compiler=compiler,
+            emulator=emulator,
+            witness=witness,
+        )
+        with tempfile.TemporaryDirectory(prefix="hvcodegen-") as scratch:
+            found = verifying.verify(entry, batch, asked, Path(scratch), talk)
     data = verifying.summary(found.checks)
     lines = verifying.check_lines(found.checks, "samples" if entry.model else "images")
     if entry.model:

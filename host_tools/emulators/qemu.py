@@ -93,8 +93,10 @@ class Qemu:
         found = shutil.which(_PROGRAMS[family].name)
         return Path(found) if found else None
 
-    def argv(self, job: Job, plugin: Path | None = None) -> tuple[str, ...]:
-        """Returns the call that `run` makes, and runs nothing."""
+    def argv(
+        self, job: Job, plugin: Path | None = None, *, serial: str = "none"
+    ) -> tuple[str, ...]:
+        """Returns the call that `run` makes, and runs nothing; `serial` is the first port's."""
         board = job.firmware.order.board
         machine = machine_of(self, board)
         family = family_of(job.firmware)
@@ -103,7 +105,7 @@ class Qemu:
             *("-machine", machine),
             *("-display", "none"),
             *("-monitor", "none"),
-            *("-serial", "none"),
+            *("-serial", serial),
             *("-semihosting-config", "enable=on,target=native"),
             *("-kernel", str(job.firmware.elf.resolve())),
             *(_reset_options(board) if family == RISCV32 else ()),

@@ -23,17 +23,20 @@ __attribute__((naked, aligned(4), used)) static void trap(void)
 }
 
 /* Placed first in flash, where the core begins.
- * What lies below the stack becomes read-only, where the core can protect memory (PMP): an overflow then
+ * What lies from there to the stack becomes read-only, where the core can protect memory (PMP): an overflow then
  * traps, although the next memory begins there. A core that cannot traps right here, and goes on at 1. */
 __attribute__((naked, section(".vectors"), used)) void hv_entry(void)
 {
     __asm__ volatile("la sp, hv_stack_top\n\t" WITH_CONTROL_REGISTERS
                      "la t0, 1f\n\t"
                      "csrw mtvec, t0\n\t"
-                     "la t0, hv_stack_limit\n\t"
+                     "la t0, hv_entry\n\t" /* where flash begins; devices may lie below */
                      "srli t0, t0, 2\n\t"
                      "csrw pmpaddr0, t0\n\t"
-                     "li t0, 0x8D\n\t" /* locked, from 0 to pmpaddr0, execute and read */
+                     "la t0, hv_stack_limit\n\t"
+                     "srli t0, t0, 2\n\t"
+                     "csrw pmpaddr1, t0\n\t"
+                     "li t0, 0x8D00\n\t" /* locked, from pmpaddr0 to pmpaddr1, execute and read */
                      "csrw pmpcfg0, t0\n\t"
                      ".balign 4\n\t"
                      "1:\n\t"

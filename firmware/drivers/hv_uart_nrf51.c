@@ -1,0 +1,68 @@
+/* hv_uart_nrf51.c: the UART of the nRF51, which the nRF52 still has. Its pins are the board's: HV_UART_TX_PIN and
+ * HV_UART_RX_PIN, 0 to 31, of port 0.
+ * Source: nRF51 Series Reference Manual 3.0, sections 15 and 29. */
+#include "hv_uart.h"
+
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+#define UART(offset) REGISTER(HV_UART_BASE + (offset))
+#define START_RECEIVE UART(0x000u)
+#define START_TRANSMIT UART(0x008u)
+#define RECEIVED UART(0x108u)
+#define TRANSMITTED UART(0x11Cu)
+#define ENABLE_INTERRUPTS UART(0x304u)
+#define ENABLE UART(0x500u)
+#define SELECT_TX UART(0x50Cu)
+#define SELECT_RX UART(0x514u)
+#define RECEIVE_DATA UART(0x518u)
+#define TRANSMIT_DATA UART(0x51Cu)
+#define BAUD_RATE UART(0x524u)
+
+#define GPIO_BASE 0x50000000u
+#define GPIO_SET REGISTER(GPIO_BASE + 0x508u)
+#define GPIO_CONFIGURE(pin) REGISTER(GPIO_BASE + 0x700u + (4u * (pin)))
+#define PIN_IS_OUTPUT 3u /* without the input buffer */
+#define PIN_IS_INPUT 0u
+
+#define ENABLED 4u
+#define INTERRUPT_RECEIVED (1u << 2)
+#define BAUD_115200 0x01D7E000u
+
+_Static_assert(HV_UART_BAUD == 115200u, "the only rate this driver knows the setting of");
+
+static bool is_sending; /* a byte is on its way, and TRANSMITTED will tell */
+
+void hv_uart_begin(void)
+{
+    GPIO_SET = 1u << HV_UART_TX_PIN; /* the line rests high */
+    GPIO_CONFIGURE(HV_UART_TX_PIN) = PIN_IS_OUTPUT;
+    GPIO_CONFIGURE(HV_UART_RX_PIN) = PIN_IS_INPUT;
+    SELECT_TX = HV_UART_TX_PIN;
+    SELECT_RX = HV_UART_RX_PIN;
+    BAUD_RATE = BAUD_115200;
+    ENABLE = ENABLED;
+    ENABLE_INTERRUPTS = INTERRUPT_RECEIVED;
+    START_TRANSMIT = 1u;
+    START_RECEIVE = 1u;
+    is_sending = false;
+}
+
+bool hv_uart_get(uint8_t *byte)
+{
+    if (RECEIVED == 0u) {
+        return false;
+    }
+    RECEIVED = 0u; /* before the byte is read: the next one may follow at once */
+    *byte = (uint8_t)(RECEIVE_DATA & 0xFFu);
+    return true;
+}
+
+bool hv_uart_put(uint8_t byte)
+{
+    if (is_sending && (TRANSMITTED == 0u)) {
+        return false;
+    }
+    TRANSMITTED = 0u;
+    TRANSMIT_DATA = byte;
+    is_sending = true;
+    return true;
+}

@@ -1,0 +1,65 @@
+"""An emulated board whose serial port is a socket of ours.
+
+    qemu-system-arm -machine mps2-an386 ... -chardev socket,id=link,path=... -serial chardev:link
+
+QEMU calls us, so no port number has to be guessed; the socket lies in a folder of this user alone.
+Not a pseudo-terminal: QEMU may hold back the last byte of a frame there.
+"""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from codegen.errors import HvError, ProgramMissing
+from host_tools.build import Firmware
+from host_tools.emulators.base import Job, family_of
+from host_tools.emulators.qemu import Qemu
+from host_tools.link.transports import SocketTransport, Transport
+from host_tools.processes import started
+
+APP = "device"
+CONNECT_TIMEOUT_S = 30.0
+
+
+@contextmanager
+def emulated(firmware: Firmware) -> Iterator[Transport]:
+    """Runs a firmware in QEMU; its serial port is the transport.
+
+    Raises:
+        ProgramMissing: QEMU is not installed.
+        HvError: QEMU does not run this board, or it stopped at once.
+    """
+    qemu = Qemu()
+    hint = qemu.hint(family_of(firmware))
+    if qemu.path(family_of(firmware)) is None:
+        raise ProgramMissing("QEMU is not installed for this core", hint=hint)
+    with (
+        tempfile.TemporaryDirectory(prefix="hvlink-") as scratch,
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener,
+    ):
+        path = Path(scratch) / "uart"
+        listener.bind(str(path))
+        listener.listen(1)
+        listener.settimeout(CONNECT_TIMEOUT_S)
+        argv = serving_argv(qemu, firmware, path)
+        with started(argv, folder=Path(scratch), hint=hint):
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError as error:
+                raise HvError("QEMU did not start", where=" ".join(argv), hint=hint) from error
+            transport = SocketTransport(connection, f"{firmware.order.board.name} in QEMU")
+            try:
+                yield transport
+            finally:
+                transport.close()
+
+
+def serving_argv(qemu: Qemu, firmware: Firmware, path: Path) -> tuple[str, ...]:
+    """Returns the call, and runs nothing."""
+    job = Job(firmware=firmware, inputs={}, outputs=())
+    chardev = f"socket,id=link,path={str(path).replace(',', ',,')}"
+    return (*qemu.argv(job, serial="chardev:link"), "-chardev", chardev)

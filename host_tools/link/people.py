@@ -1,0 +1,28 @@
+"""Makes sure that a device knows somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from codegen.bundle import TAG_PERSON, read_bundle
+from host_tools.link.device import Device
+
+
+def user_of(bundle: bytes) -> str:
+    """The pseudonymous id in a bundle, in hexadecimal."""
+    return read_bundle(bundle).payload(TAG_PERSON).hex()
+
+
+def number_of(device: Device, bundle: bytes, report: Callable[[str], None]) -> int:
+    """Returns the number of a bundle's person on the device, and sends the bundle if need be.
+
+    Raises:
+        Refusal: the device does not take it.
+    """
+    user = user_of(bundle)
+    for person in device.people():
+        if person.user == user:
+            return person.number
+    report(f"sending the bundle of {user[:8]}..., {len(bundle):,} bytes ...")
+    device.send_bundle(bundle)
+    return next(person.number for person in device.people() if person.user == user)
