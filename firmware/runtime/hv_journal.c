@@ -1,100 +1,34 @@
 /* hv_journal.c: see hv_journal.h. */
 #include "hv_journal.h"
 
-#include "hv_crc.h"
+#include "hv_stored.h"
 
 #include <stddef.h>
 
-/* A record's bytes, little-endian; it is padded to whole write units. */
-#define AT_KIND 0u
-#define AT_COPY 1u
-#define AT_PLACE 2u
-#define AT_EPOCH 4u
-#define AT_SEQUENCE 8u
-#define AT_NUMBER 12u
-#define AT_USER 16u
-#define AT_SIZE 32u
-#define AT_DATA_CRC 36u
-#define AT_CRC 40u
-#define RECORD_BYTES 44u
-#define PADDED_MOST 64u /* RECORD_BYTES in units of HV_FLASH_WRITE_MOST */
-
 /* Positions that are kept for entries behind a snapshot: those of the longest call, twice, and some that fail. */
-#define RESERVE 24u
-/* A half with fewer positions left is full: one entry, and two that do not take it. */
-#define ROOM 4u
-
-/* A record as it lies in flash. */
-typedef struct {
-    hv_record_t record;
-    uint32_t copy; /* 0: the first of its entry, 1: the second */
-    uint32_t epoch;
-    uint32_t sequence;
-} stored_t;
+#define RESERVE 28u
+/* A half with fewer positions left is full: one entry, and what recovering from cuts may take. */
+#define ROOM 10u
 
 /* How far a replay has come. */
 typedef struct {
-    stored_t last; /* the entry that is applied when the next one is found */
+    hv_stored_t last; /* the entry that is applied when the next one is found */
     uint32_t last_position;
     bool any;
     bool settled; /* the last entry has both records, in order, and nothing behind them */
 } replay_t;
 
-static void write_u32(uint8_t bytes[], uint32_t value)
-{
-    for (uint32_t i = 0; i < 4u; ++i) {
-        bytes[i] = (uint8_t)((value >> (8u * i)) & 0xFFu);
-    }
-}
-
-static uint32_t read_u32(const uint8_t bytes[])
-{
-    return (uint32_t)bytes[0] | ((uint32_t)bytes[1] << 8) | ((uint32_t)bytes[2] << 16) | ((uint32_t)bytes[3] << 24);
-}
-
-static void encode(const stored_t *stored, uint8_t bytes[PADDED_MOST])
-{
-    const hv_record_t *const record = &stored->record;
-    bytes[AT_KIND] = (uint8_t)record->kind;
-    bytes[AT_COPY] = (uint8_t)stored->copy;
-    bytes[AT_PLACE] = (uint8_t)(record->place & 0xFFu);
-    bytes[AT_PLACE + 1u] = (uint8_t)(record->place >> 8);
-    write_u32(&bytes[AT_EPOCH], stored->epoch);
-    write_u32(&bytes[AT_SEQUENCE], stored->sequence);
-    write_u32(&bytes[AT_NUMBER], record->number);
-    for (uint32_t i = 0; i < HV_JOURNAL_USER_BYTES; ++i) {
-        bytes[AT_USER + i] = record->user[i];
-    }
-    write_u32(&bytes[AT_SIZE], record->size_bytes);
-    write_u32(&bytes[AT_DATA_CRC], record->crc);
-    write_u32(&bytes[AT_CRC], hv_crc32(0, bytes, AT_CRC));
-    for (uint32_t i = RECORD_BYTES; i < PADDED_MOST; ++i) {
-        bytes[i] = HV_FLASH_ERASED;
-    }
-}
-
-static bool decode(const uint8_t bytes[RECORD_BYTES], stored_t *stored)
-{
-    if (hv_crc32(0, bytes, AT_CRC) != read_u32(&bytes[AT_CRC])) {
-        return false;
-    }
-    stored->record.kind = (hv_record_kind_t)bytes[AT_KIND];
-    stored->copy = bytes[AT_COPY];
-    stored->record.place = (uint16_t)(bytes[AT_PLACE] | ((uint32_t)bytes[AT_PLACE + 1u] << 8));
-    stored->epoch = read_u32(&bytes[AT_EPOCH]);
-    stored->sequence = read_u32(&bytes[AT_SEQUENCE]);
-    stored->record.number = read_u32(&bytes[AT_NUMBER]);
-    for (uint32_t i = 0; i < HV_JOURNAL_USER_BYTES; ++i) {
-        stored->record.user[i] = bytes[AT_USER + i];
-    }
-    stored->record.size_bytes = read_u32(&bytes[AT_SIZE]);
-    stored->record.crc = read_u32(&bytes[AT_DATA_CRC]);
-    return true;
-}
+/* What a half says of itself. */
+typedef struct {
+    uint32_t epoch; /* 0: nothing readable */
+    bool valid;     /* it has a seal */
+    bool used;      /* and that was finished, so that this half may have gone on */
+    uint32_t voids; /* the epoch of the other half that it says is void, 0 for none */
+} half_t;
 
 static uint32_t padded_bytes(const hv_flash_t *flash)
 {
-    return hv_flash_whole(RECORD_BYTES, flash->write_bytes);
+    return hv_flash_whole(HV_STORED_BYTES, flash->write_bytes);
 }
 
 static uint32_t half_bytes(const hv_flash_t *flash)
@@ -119,14 +53,14 @@ uint32_t hv_journal_snapshot_most(const hv_flash_t *flash)
 }
 
 /* Reads a position once, into RAM: bits that are not stable cannot change between the check and the use. */
-static bool load(const hv_flash_t *flash, uint32_t half, uint32_t position, stored_t *stored)
+static bool load(const hv_flash_t *flash, uint32_t half, uint32_t position, hv_stored_t *stored)
 {
-    uint8_t bytes[RECORD_BYTES];
+    uint8_t bytes[HV_STORED_BYTES];
     const uint8_t *const place = &flash->base[offset_of(flash, half, position)];
-    for (uint32_t i = 0; i < RECORD_BYTES; ++i) {
+    for (uint32_t i = 0; i < HV_STORED_BYTES; ++i) {
         bytes[i] = place[i];
     }
-    return decode(bytes, stored);
+    return hv_stored_decode(bytes, stored);
 }
 
 static bool position_is_blank(const hv_flash_t *flash, uint32_t half, uint32_t position)
@@ -145,18 +79,30 @@ static hv_status_t erase_half(const hv_flash_t *flash, uint32_t half)
     return HV_OK;
 }
 
-/* The epoch of a half's seal; 0 without one, as epochs begin with 1. */
-static uint32_t sealed_epoch(const hv_flash_t *flash, uint32_t half)
+/* Looks through a half. A seal alone does not make it valid: it may have come to light again in a half that was being
+ * erased. All entries before it are there, or others behind it. */
+static half_t look_at(const hv_flash_t *flash, uint32_t half)
 {
     const uint32_t positions = hv_journal_positions(flash);
-    uint32_t epoch = 0;
+    half_t found = {.epoch = 0};
+    uint32_t last = 0; /* the highest sequence number so far */
+    uint32_t seal = 0; /* that of the seal */
+    bool gap = false;
     for (uint32_t position = 0; position < positions; ++position) {
-        stored_t stored;
-        if (load(flash, half, position, &stored) && (stored.record.kind == HV_RECORD_SEAL) && (stored.epoch > epoch)) {
-            epoch = stored.epoch;
+        hv_stored_t stored;
+        if (load(flash, half, position, &stored) && ((stored.epoch == found.epoch) || (found.epoch == 0u))) {
+            const bool is_seal = stored.record.kind == HV_RECORD_SEAL;
+            found.epoch = stored.epoch;
+            gap = gap || ((seal == 0u) && (stored.sequence > (last + 1u)));
+            last = (stored.sequence > last) ? stored.sequence : last;
+            seal = is_seal ? stored.sequence : seal;
+            found.used = found.used || (is_seal && (stored.copy == 1u));
+            found.voids = (stored.record.kind == HV_RECORD_VOID) ? stored.record.number : found.voids;
         }
     }
-    return epoch;
+    found.used = found.used || ((seal != 0u) && (last > seal));
+    found.valid = (seal != 0u) && (!gap || (last > seal));
+    return found;
 }
 
 /* Whether what was programmed reads back. */
@@ -171,12 +117,12 @@ static bool reads_back(const hv_flash_t *flash, uint32_t offset, const uint8_t b
 }
 
 /* Programs one record at the next position that takes it; those that do not are passed over for good. */
-static hv_status_t write_record(hv_journal_t *journal, const stored_t *stored)
+static hv_status_t write_record(hv_journal_t *journal, const hv_stored_t *stored)
 {
     const hv_flash_t *const flash = journal->flash;
     const uint32_t positions = hv_journal_positions(flash);
-    uint8_t bytes[PADDED_MOST];
-    encode(stored, bytes);
+    uint8_t bytes[HV_STORED_PADDED_MOST];
+    hv_stored_encode(stored, bytes);
     while (journal->end < positions) {
         const uint32_t position = journal->end;
         const uint32_t offset = offset_of(flash, journal->half, position);
@@ -191,7 +137,7 @@ static hv_status_t write_record(hv_journal_t *journal, const stored_t *stored)
 /* Writes both records of an entry. */
 static hv_status_t write_entry(hv_journal_t *journal, const hv_record_t *record, uint32_t sequence)
 {
-    stored_t stored = {.record = *record, .copy = 0, .epoch = journal->epoch, .sequence = sequence};
+    hv_stored_t stored = {.record = *record, .copy = 0, .epoch = journal->epoch, .sequence = sequence};
     hv_status_t status = write_record(journal, &stored);
     if (status == HV_OK) {
         stored.copy = 1;
@@ -214,7 +160,7 @@ static void apply_last(const hv_journal_t *journal, const replay_t *replay)
 }
 
 /* Takes the next record of a replay. One with the number of the last entry, or the one before, replaces it. */
-static void take(hv_journal_t *journal, replay_t *replay, const stored_t *stored, uint32_t position)
+static void take(hv_journal_t *journal, replay_t *replay, const hv_stored_t *stored, uint32_t position)
 {
     const uint32_t last = replay->any ? replay->last.sequence : 0u;
     const uint32_t sequence = stored->sequence;
@@ -244,7 +190,7 @@ static void replay_half(hv_journal_t *journal, replay_t *replay)
     replay->any = false;
     replay->settled = false;
     for (uint32_t position = 0; position < positions; ++position) {
-        stored_t stored;
+        hv_stored_t stored;
         if (load(journal->flash, journal->half, position, &stored) && (stored.epoch == journal->epoch)) {
             take(journal, replay, &stored, position);
             journal->end = position + 1u;
@@ -283,43 +229,75 @@ static hv_status_t fill_half(hv_journal_t *journal, uint32_t half, uint32_t epoc
     return status;
 }
 
-static bool is_full(const hv_journal_t *journal)
+static uint32_t positions_left(const hv_journal_t *journal)
 {
-    return (hv_journal_positions(journal->flash) - journal->end) < ROOM;
+    return hv_journal_positions(journal->flash) - journal->end;
+}
+
+/* Which half goes on: the newer one, unless its seal was not finished and the older one says that it is void. */
+static uint32_t choose(const half_t halves[2])
+{
+    const uint32_t newer = (halves[1].valid && (!halves[0].valid || (halves[1].epoch > halves[0].epoch))) ? 1u : 0u;
+    const uint32_t older = 1u - newer;
+    const bool is_void = halves[older].valid && !halves[newer].used && (halves[older].voids == halves[newer].epoch);
+    return is_void ? older : newer;
+}
+
+/* Writes the last entry once more, so that it can be relied on. */
+static hv_status_t settle(hv_journal_t *journal, const replay_t *replay)
+{
+    if (positions_left(journal) < 2u) {
+        return fill_half(journal, 1u - journal->half, journal->epoch + 1u);
+    }
+    const hv_status_t status = write_entry(journal, &replay->last.record, replay->last.sequence);
+    if (status == HV_OK) {
+        journal->apply(journal->owner, &replay->last.record, journal->end - 1u); /* at its new position */
+    }
+    return status;
+}
+
+/* Erases what the other half holds without being the older one. It was about to be sealed, and its seal may yet come to
+ * light, while it is being erased or later: so it is said to be void before. */
+static hv_status_t clear_other(hv_journal_t *journal, const half_t halves[2])
+{
+    const uint32_t half = 1u - journal->half;
+    const half_t *const other = &halves[half];
+    hv_status_t status = HV_OK;
+    if ((other->valid && (other->epoch < journal->epoch)) || hv_flash_is_blank(journal->flash, half * half_bytes(journal->flash), half_bytes(journal->flash))) {
+        return HV_OK;
+    }
+    if ((other->epoch > journal->epoch) && (other->epoch != halves[journal->half].voids) && (positions_left(journal) >= 2u)) {
+        const hv_record_t voided = {.kind = HV_RECORD_VOID, .number = other->epoch};
+        status = hv_journal_put(journal, &voided);
+    }
+    return (status == HV_OK) ? erase_half(journal->flash, half) : status;
 }
 
 hv_status_t hv_journal_open(hv_journal_t *journal)
 {
-    const uint32_t epochs[2] = {sealed_epoch(journal->flash, 0), sealed_epoch(journal->flash, 1)};
-    journal->half = (epochs[1] > epochs[0]) ? 1u : 0u;
-    journal->epoch = epochs[journal->half];
-    if (journal->epoch == 0u) {
+    const half_t halves[2] = {look_at(journal->flash, 0), look_at(journal->flash, 1)};
+    journal->half = choose(halves);
+    journal->epoch = halves[journal->half].epoch;
+    if (!halves[journal->half].valid) {
         return HV_ERROR_SLOTS_NONE;
     }
-    const uint32_t other = 1u - journal->half;
-    const bool blank = hv_flash_is_blank(journal->flash, other * half_bytes(journal->flash), half_bytes(journal->flash));
-    /* A half without a seal may be about to get one: it goes before anything is written here. */
-    if ((epochs[other] == 0u) && !blank && (erase_half(journal->flash, other) != HV_OK)) {
-        return HV_ERROR_FLASH;
-    }
     replay_t replay;
+    const uint32_t half = journal->half;
     replay_half(journal, &replay);
-    if (replay.settled) {
-        return HV_OK;
+    hv_status_t status = HV_OK;
+    if (!replay.settled) {
+        status = settle(journal, &replay);
     }
-    if (is_full(journal)) {
-        return fill_half(journal, other, journal->epoch + 1u);
-    }
-    const hv_status_t status = write_entry(journal, &replay.last.record, replay.last.sequence);
-    if (status == HV_OK) {
-        journal->apply(journal->owner, &replay.last.record, journal->end - 1u); /* at its new position */
+    if ((status == HV_OK) && (journal->half == half)) {
+        status = clear_other(journal, halves);
     }
     return status;
 }
 
 hv_status_t hv_journal_wipe(hv_journal_t *journal)
 {
-    const uint32_t valid = (sealed_epoch(journal->flash, 1) > sealed_epoch(journal->flash, 0)) ? 1u : 0u;
+    const half_t halves[2] = {look_at(journal->flash, 0), look_at(journal->flash, 1)};
+    const uint32_t valid = choose(halves);
     const hv_status_t status = erase_half(journal->flash, 1u - valid);
     return (status == HV_OK) ? erase_half(journal->flash, valid) : status;
 }
@@ -332,7 +310,7 @@ hv_status_t hv_journal_create(hv_journal_t *journal)
 hv_status_t hv_journal_append(hv_journal_t *journal, const hv_record_t *record)
 {
     hv_status_t status = HV_OK;
-    if (is_full(journal)) {
+    if (positions_left(journal) < ROOM) {
         status = fill_half(journal, 1u - journal->half, journal->epoch + 1u);
     }
     if (status == HV_OK) {
@@ -346,7 +324,7 @@ hv_status_t hv_journal_append(hv_journal_t *journal, const hv_record_t *record)
 
 bool hv_journal_read(const hv_journal_t *journal, uint32_t position, hv_record_t *record)
 {
-    stored_t stored;
+    hv_stored_t stored;
     const bool good = load(journal->flash, journal->half, position, &stored) && (stored.epoch == journal->epoch);
     if (good) {
         *record = stored.record;

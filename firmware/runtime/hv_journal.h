@@ -6,7 +6,7 @@
  * two records in order, that entry is written once more, and whatever lies before it with its number or the
  * next is void. Sequence numbers show entries that are gone.
  *
- * When a half is full, what still counts goes to the other one, which is valid from its seal on. */
+ * When a half is full, what still counts goes to the other one, which is valid from its seal on. One that a cut left without is said to be void before it is erased. */
 #ifndef HV_JOURNAL_H
 #define HV_JOURNAL_H
 
@@ -25,7 +25,8 @@ typedef enum {
     HV_RECORD_FLOOR = 3,
     HV_RECORD_GONE = 4,
     HV_RECORD_AREA = 5,
-    HV_RECORD_MOVE = 6
+    HV_RECORD_MOVE = 6,
+    HV_RECORD_VOID = 7 /* the journal's own: a half that was not finished */
 } hv_record_kind_t;
 
 typedef struct {
