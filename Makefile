@@ -4,6 +4,7 @@
 # make bench  sets up, then prints what networks cost on a target; FILES="a.onnx", TARGET=cortex-m3
 # make curves sets up, then prints what less RAM costs in cycles; FILES and TARGET as for bench
 # make plans  sets up, then compares memory plans with what is possible at least
+# make powercut sets up, then cuts the power at every flash operation of a device's life; LONG=1 for all ways
 # make ablation sets up, then trains and measures variants of the recipe; IMAGES=DIR (hours)
 # make clean  removes what the two have made (the virtual environment too)
 
@@ -13,7 +14,7 @@ TARGET ?= cortex-m4
 
 IMAGES ?= lfw250
 
-.PHONY: demo test zoo bench curves plans ablation clean setup-demo setup-test
+.PHONY: demo test zoo bench curves plans powercut ablation clean setup-demo setup-test
 
 demo: setup-demo
 	$(BIN)/hvcodegen demo
@@ -33,6 +34,9 @@ curves: setup-test
 ablation: setup-test
 	$(BIN)/python -m tests.bench.ablation $(IMAGES) --write docs/training.md
 	$(BIN)/python -m tests.bench.pareto --write docs/training.md
+
+powercut: setup-test
+	$(BIN)/python -m tests.powercut.table $(if $(LONG),--long)
 
 plans: setup-test
 	$(BIN)/python -m tests.codegen.plan_gap
