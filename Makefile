@@ -5,6 +5,7 @@
 # make curves sets up, then prints what less RAM costs in cycles; FILES and TARGET as for bench
 # make plans  sets up, then compares memory plans with what is possible at least
 # make ablation sets up, then trains and measures variants of the recipe; IMAGES=DIR (hours)
+# make fuzz   sets up, then fuzzes what reads strangers' bytes; SECONDS=1200 for each reader
 # make clean  removes what the two have made (the virtual environment too)
 
 PYTHON ?= python3
@@ -12,8 +13,9 @@ BIN := .venv/bin
 TARGET ?= cortex-m4
 
 IMAGES ?= lfw250
+SECONDS ?= 60
 
-.PHONY: demo test zoo bench curves plans ablation clean setup-demo setup-test
+.PHONY: demo test zoo bench curves plans ablation fuzz clean setup-demo setup-test
 
 demo: setup-demo
 	$(BIN)/hvcodegen demo
@@ -36,6 +38,9 @@ ablation: setup-test
 
 plans: setup-test
 	$(BIN)/python -m tests.codegen.plan_gap
+
+fuzz: setup-test
+	$(BIN)/python -m tests.fuzz.fuzz --seconds $(SECONDS)
 
 setup-demo:
 	@PYTHON=$(PYTHON) bash host_tools/bootstrap.sh demo
