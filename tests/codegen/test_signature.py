@@ -1,4 +1,4 @@
-"""Signatures: RFC 8032's vectors in C, SHA-512 against hashlib, C against cryptography; key files."""
+"""Signatures in C: vectors of RFC 8032, hashlib, cryptography; key files."""
 
 from __future__ import annotations
 
