@@ -6,6 +6,7 @@
 # make plans  sets up, then compares memory plans with what is possible at least
 # make powercut sets up, then cuts the power at every flash operation of a device's life; LONG=1 for all ways
 # make ablation sets up, then trains and measures variants of the recipe; IMAGES=DIR (hours)
+# make fuzz   sets up, then fuzzes what reads strangers' bytes; SECONDS=1200 for each reader
 # make clean  removes what the two have made (the virtual environment too)
 
 PYTHON ?= python3
@@ -13,8 +14,9 @@ BIN := .venv/bin
 TARGET ?= cortex-m4
 
 IMAGES ?= lfw250
+SECONDS ?= 60
 
-.PHONY: demo test zoo bench curves plans powercut ablation clean setup-demo setup-test
+.PHONY: demo test zoo bench curves plans powercut ablation fuzz clean setup-demo setup-test
 
 demo: setup-demo
 	$(BIN)/hvcodegen demo
@@ -40,6 +42,9 @@ powercut: setup-test
 
 plans: setup-test
 	$(BIN)/python -m tests.codegen.plan_gap
+
+fuzz: setup-test
+	$(BIN)/python -m tests.fuzz.fuzz --seconds $(SECONDS)
 
 setup-demo:
 	@PYTHON=$(PYTHON) bash host_tools/bootstrap.sh demo

@@ -42,11 +42,11 @@ def command(file: Path, key: Path | None, as_json: bool) -> None:
     with path.open("rb") as stream:
         magic = stream.read(4)
     data = _reader(path, magic, key)(path)
-    rows = [(key, value) for key, value in data.items() if not isinstance(value, list | dict)]
-    lines = table(("what", "value"), [(key, str(value)) for key, value in rows])
-    for key, value in data.items():
+    rows = [(name, value) for name, value in data.items() if not isinstance(value, list | dict)]
+    lines = table(("what", "value"), [(name, str(value)) for name, value in rows])
+    for name, value in data.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            lines += ["", f"{key}:", *table(tuple(value[0]), [tuple(v.values()) for v in value])]
+            lines += ["", f"{name}:", *table(tuple(value[0]), [tuple(v.values()) for v in value])]
     print_result(as_json, data, lines)
 
 

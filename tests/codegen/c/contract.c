@@ -101,10 +101,10 @@ static void bundles(const char *path)
     bundle.bytes[size / 2u] ^= 1u;
     CHECK(hv_model_person_from_bundle(bundle.bytes, size, &person) == HV_ERROR_BUNDLE_CRC);
     bundle.bytes[size / 2u] ^= 1u;
-    bundle.bytes[16] ^= 1u; /* another kernel's: the CRC mended */
-    const uint32_t crc = hv_crc32(hv_crc32(0, bundle.bytes, 60), &bundle.bytes[64], size - 64u);
+    bundle.bytes[32] ^= 1u; /* another kernel's: the CRC mended */
+    const uint32_t crc = hv_crc32(0, bundle.bytes, size - 4u);
     for (uint32_t i = 0; i < 4u; ++i) {
-        bundle.bytes[60u + i] = (uint8_t)(crc >> (8u * i));
+        bundle.bytes[(size - 4u) + i] = (uint8_t)(crc >> (8u * i));
     }
     CHECK(hv_model_person_from_bundle(bundle.bytes, size, &person) == HV_ERROR_ABI);
     CHECK(person == NULL);

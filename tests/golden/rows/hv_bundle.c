@@ -177,7 +177,8 @@ uint32_t hv_bundle_flags(const hv_bundle_t *bundle)
 int32_t hv_bundle_threshold(const hv_bundle_t *bundle)
 {
     const uint32_t bits = read_u32(&bundle->bytes[OFFSET_THRESHOLD]);
-    return (bits <= (uint32_t)INT32_MAX) ? (int32_t)bits : (-(int32_t)(~bits) - 1);
+    const uint32_t below = ~bits; /* how far under -1, where it is negative */
+    return (bits <= (uint32_t)INT32_MAX) ? (int32_t)bits : (-1 - (int32_t)below);
 }
 
 hv_status_t hv_bundle_find(const hv_bundle_t *bundle, uint32_t tag, const uint8_t **payload, uint32_t *size_bytes)
