@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 import pytest
 from devices import MAKERS, BuildDevice, RunDevice
@@ -23,7 +25,15 @@ from host_tools.manifest import Manifest
 from tests import networks
 
 IMAGES = 20
-BOARDS = ("mps2-an385", "mps2-an386", "mps2-an505", "mps3-an547", "microbit", "qemu-virt32")
+BOARDS = (
+    "mps2-an385",
+    "mps2-an386",
+    "mps2-an505",
+    "mps3-an547",
+    "microbit",
+    "netduinoplus2",
+    "qemu-virt32",
+)
 
 
 def _hello(transport: Transport, **options: float) -> Device:
@@ -205,6 +215,10 @@ def _bundle_of(person_seed: int) -> bytes:
     return bundle
 
 
+class Strange(IntEnum):
+    REQUEST = 99
+
+
 REQUESTS = [
     (Kind.PING, b"", Code.MALFORMED),
     (Kind.IMAGE, bytes(4), Code.MALFORMED),
@@ -221,7 +235,7 @@ REQUESTS = [
     (Kind.BUNDLE_COMMIT, b"", Code.REFUSED),
     (Kind.PEOPLE, protocol.PERSON.pack(0, 0), Code.RANGE),
     (Kind.REMOVE, bytes(16), Code.RANGE),
-    (99, b"", Code.UNKNOWN),
+    (Strange.REQUEST, b"", Code.UNKNOWN),
 ]
 
 
