@@ -83,14 +83,6 @@ FAULTS = (
         False,
     ),
     (
-        "erases without saying that anything may be in the area",
-        "hv_areas.c",
-        "    if (slots->taken[area] != slots->area_slots) {\n",
-        "    if (slots->taken[area] > slots->area_slots) {\n",
-        "f405-bytes",
-        False,
-    ),
-    (
         "does not write an unfinished entry again",
         "hv_journal.c",
         "    if (!replay.settled) {\n",
