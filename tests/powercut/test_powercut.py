@@ -152,6 +152,6 @@ def test_a_planted_fault_is_found(
         patterns=1 if flips else 3,
         depth=1 if flips else 2,
         flips=flips,
-        limit_s=60,
+        limit_s=300,
     )
     assert counts.failures > 0, name
