@@ -25,7 +25,7 @@ bool hv_areas_divide(hv_slots_t *slots)
 uint32_t hv_areas_most(const hv_slots_t *slots)
 {
     const uint32_t room = (slots->area_count - 1u) * slots->area_slots;
-    /* With one slot an area, the free area takes the update; else a free slot elsewhere does. */
+    /* With one slot an area, the empty area takes the update; else an unused slot elsewhere does. */
     return (slots->area_slots == 1u) ? room : (room - 1u);
 }
 
@@ -214,7 +214,7 @@ static uint32_t find_dead(const hv_slots_t *slots)
     return found;
 }
 
-/* Finds an area with a free slot, or makes one; *area is area_count if that cannot be done. */
+/* Finds an area with an unused slot, or makes one; *area is area_count if that cannot be done. */
 static hv_status_t make_room(hv_slots_t *slots, uint32_t *area)
 {
     uint32_t empty_count;

@@ -1,4 +1,4 @@
-/* hv_areas.h: where hv_slots.c finds a free slot, and how areas are erased without losing who is in them. */
+/* hv_areas.h: where hv_slots.c finds an unused slot, and how areas are erased without losing who is in them. */
 #ifndef HV_AREAS_H
 #define HV_AREAS_H
 
@@ -13,7 +13,7 @@ uint32_t hv_areas_most(const hv_slots_t *slots);
 /* Where a slot begins in data flash. */
 uint32_t hv_areas_offset(const hv_slots_t *slots, uint32_t slot);
 
-/* Finds or makes a free slot, and says in the journal that it is taken. */
+/* Finds or makes an unused slot, and says in the journal that it is taken. */
 hv_status_t hv_areas_take_slot(hv_slots_t *slots, uint32_t *slot);
 
 /* Erases every area in which something lies that belongs to nobody. */

@@ -2,8 +2,8 @@
  *
  * Data flash is divided into areas, which are erased as a whole, and these into slots for one bundle each: an
  * area is one block with as many slots as fit, or as many blocks as one slot needs. An update is written into
- * a free slot, checked, judged, and counts from one record in the journal on; the slot that it replaces is
- * given up only then. One area is always free of people: it takes those of an area that is to be erased.
+ * an unused slot, checked, judged, and counts from one record in the journal on; the slot that it replaces is
+ * given up only then. One area is always without people: it takes those of an area that is to be erased.
  *
  * A person's version never goes back, not even by way of removing: the journal keeps a removed person's version,
  * and only a higher one is taken later. It forgets none: when it has no room for one more user id, it refuses.

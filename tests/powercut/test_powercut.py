@@ -83,14 +83,6 @@ FAULTS = (
         False,
     ),
     (
-        "erases without saying that anything may be in the area",
-        "hv_areas.c",
-        "    if (slots->taken[area] != slots->area_slots) {\n",
-        "    if (slots->taken[area] > slots->area_slots) {\n",
-        "f405-bytes",
-        False,
-    ),
-    (
         "does not write an unfinished entry again",
         "hv_journal.c",
         "    if (!replay.settled) {\n",
@@ -160,6 +152,6 @@ def test_a_planted_fault_is_found(
         patterns=1 if flips else 3,
         depth=1 if flips else 2,
         flips=flips,
-        limit_s=60,
+        limit_s=300,
     )
     assert counts.failures > 0, name
