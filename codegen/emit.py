@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,19 @@ from codegen.packing import packed_bytes, unpack_inputs
 from codegen.plan import plan_memory
 from codegen.resources import resource
 from codegen.scheduled_net import ScheduledNet
+from codegen.verification import (
+    NO_SIGNATURE_SOURCES,
+    SIGNATURE_HEADERS,
+    SIGNATURE_SOURCES,
+    Verification,
+)
 
 RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_crc.h", "hv_types.h")
 RUNTIME_SOURCES = ("hv_crc.c",)
 FRAMES_HEADERS = ("hv_frames.h",)
 FRAMES_SOURCES = ("hv_frames.c",)
-BUNDLE_HEADERS = ("hv_bundle.h",)
-BUNDLE_SOURCES = ("hv_bundle.c",)
+BUNDLE_HEADERS = ("hv_bundle.h", "hv_signature.h")
+BUNDLE_SOURCES = ("hv_admit.c", "hv_bundle.c")
 VECTOR_SEEDS = (0, 1, 20240601, 2654435769)  # black, white, two pseudo-random images
 KNOWN_ANSWER_SEED = VECTOR_SEEDS[2]
 MANIFEST = "manifest.json"
@@ -47,7 +53,14 @@ class Emission:
     files: Mapping[str, bytes]
 
 
-def emit(scheduled: ScheduledNet, user: str, *, frames: int | None = None) -> Emission:
+def emit(
+    scheduled: ScheduledNet,
+    user: str,
+    *,
+    frames: int | None = None,
+    issue: Callable[[bundle.Bundle], bundle.Bundle] = lambda draft: draft,
+    verification: Verification | None = None,
+) -> Emission:
     """Makes a verifier's folder: kernel, weights, bundle, known answers, manifest, report.
 
     Everything depends on the arguments alone: the same input gives the same bytes. The kernel
@@ -58,6 +71,9 @@ def emit(scheduled: ScheduledNet, user: str, *, frames: int | None = None) -> Em
         user: whose it is.
         frames: how many frames of a camera are to be decided on together: adds
             `hv_<arch>_frames.h` and what it needs. None: frame by frame only.
+        issue: gives the bundle its pseudonym, version and signature; without it the pseudonym is
+            made from the tensors, the version is 1, and nobody signs.
+        verification: adds what checks signatures on the device. None: it cannot.
 
     Raises:
         HvError: the user's name is no file name, or so many frames cannot be added up.
@@ -71,9 +87,11 @@ def emit(scheduled: ScheduledNet, user: str, *, frames: int | None = None) -> Em
     tensors = scheduled.stored()
     payload = layout.pack(program.person, program.abi[: layout.ABI_BYTES], tensors)
     vectors = _known_answers(net)
-    bundle_bytes = _bundle(program, payload, vectors)
+    threshold = int(tensors[f"{net.layers[-1].name}.threshold"].reshape(-1)[0])
+    bundle_bytes = bundle.write_bundle(issue(_bundle(program, payload, vectors, threshold)))
     pooled = {} if frames is None else _frames(net, program, frames)
-    runtime = (*BUNDLE_SOURCES, *(FRAMES_SOURCES if pooled else ()), *RUNTIME_SOURCES)
+    checks = SIGNATURE_SOURCES if verification else NO_SIGNATURE_SOURCES
+    runtime = (*BUNDLE_SOURCES, *checks, *(FRAMES_SOURCES if pooled else ()), *RUNTIME_SOURCES)
     runtime += program.sources
     sources = _own_sources(program) + runtime
     digest = hashlib.sha256(payload).hexdigest()
@@ -87,7 +105,11 @@ def emit(scheduled: ScheduledNet, user: str, *, frames: int | None = None) -> Em
         "report.md": render.render_report(program, user, len(bundle_bytes), _bounds(net)),
     }
     headers = RUNTIME_HEADERS + BUNDLE_HEADERS + (FRAMES_HEADERS if pooled else ())
+    if verification is not None:
+        headers += SIGNATURE_HEADERS
+        texts["hv_public_key.h"] = render.render_public_key(verification.public_key)
     files = _with_runtime(texts | pooled | _assembly(program), headers + program.headers + runtime)
+    files |= verification.library if verification is not None else {}
     files[f"{user}.hvb"] = bundle_bytes
     facts = {
         "user": user,
@@ -292,19 +314,19 @@ def _little_endian(values: np.ndarray) -> bytes:
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
 
 
-def _bundle(program: Program, payload: bytes, vectors: tuple[render.VectorText, ...]) -> bytes:
+def _bundle(
+    program: Program, payload: bytes, vectors: tuple[render.VectorText, ...], threshold: int
+) -> bundle.Bundle:
     known = next(vector for vector in vectors if vector.seed == KNOWN_ANSWER_SEED)
     answer = bundle.KNOWN_ANSWER.pack(known.seed, known.score, known.norm_squared, known.accepted)
-    person_id = hashlib.sha256(b"hvcodegen person" + payload).digest()[:16]
-    return bundle.write_bundle(
-        bundle.Bundle(
-            abi=program.abi,
-            records=(
-                bundle.Record(tag=bundle.TAG_PERSON, payload=person_id),
-                bundle.Record(tag=bundle.TAG_TENSORS, payload=payload),
-                bundle.Record(tag=bundle.TAG_ANSWER, payload=answer),
-            ),
-        )
+    return bundle.Bundle(
+        abi=program.abi,
+        user_id=hashlib.sha256(b"hvcodegen person" + payload).digest()[: bundle.USER_BYTES],
+        threshold=threshold,
+        records=(
+            bundle.Record(tag=bundle.TAG_TENSORS, payload=payload),
+            bundle.Record(tag=bundle.TAG_ANSWER, payload=answer),
+        ),
     )
 
 

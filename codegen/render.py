@@ -16,6 +16,7 @@ from codegen.frames import FrameFacts
 from codegen.layout import Layout, Member
 from codegen.lower import Program
 from codegen.resources import resource
+from codegen.signing import fingerprint
 
 _NUMBERS_PER_ROW = 16
 
@@ -107,6 +108,12 @@ def render_person(program: Program, tensors: Mapping[str, np.ndarray], digest: s
     """`hv_person.h`; of `tensors` only the personal ones are used."""
     text = _tensor_text(program.person, tensors)
     return _render("verifier/person.h.j2", p=program, tensors=text, digest=digest)
+
+
+def render_public_key(public_key: bytes) -> str:
+    """`hv_public_key.h`, for kernels that demand signatures."""
+    text = fingerprint(public_key)
+    return _render("verifier/public_key.h.j2", key=public_key, fingerprint=text)
 
 
 def render_model(program: Program) -> str:

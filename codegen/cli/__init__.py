@@ -18,6 +18,7 @@ VERBS = (
     "enroll",
     "users",
     "emit",
+    "keys",
     "simulate",
     "build",
     "run",

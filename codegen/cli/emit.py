@@ -10,9 +10,11 @@ import click
 from codegen.cli.choice import plan_name, plan_option
 from codegen.cli.common import counted, json_option, print_result, target_option
 from codegen.cli.help import VerbWithHeadings
+from codegen.cli.signing import SigningOrder, signing_options
 from codegen.cli.subject import SubjectOrder, subject_options
 
 if TYPE_CHECKING:
+    from codegen.emit import Emission
     from codegen.lower import Program
     from codegen.schedule_file import ScheduleFile
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     metavar="K",
     help="Also the calls that decide on the last K frames together.",
 )
+@signing_options
 @json_option
 def command(
     subject: SubjectOrder,
@@ -54,6 +57,7 @@ def command(
     flash_bytes: int | None,
     ram_bytes: int | None,
     frames: int | None,
+    signing: SigningOrder,
     as_json: bool,
 ) -> None:
     """Write the C of a network: kernel, weights, known answers, report.
@@ -66,6 +70,7 @@ def command(
       hvcodegen emit --user alice --target cortex-m4
       hvcodegen emit --user alice --target cortex-m4 -o build/alice
       hvcodegen emit --user alice --target cortex-m4 --frames 3
+      hvcodegen emit --user alice --target cortex-m4 --sign shop.pem
       hvcodegen emit --onnx model.onnx --calibration samples.npz --target cortex-m4
     """
     from codegen.cli.pipeline import emission_of
@@ -80,7 +85,8 @@ def command(
     entry = subject.load()
     if frames is not None and not entry.user:
         raise click.UsageError("--frames is for a person's verifier")
-    emission = emission_of(entry, core, plan, frames=frames)
+    extras = {"frames": frames, **signing.extras(subject.store, entry.name)} if entry.user else {}
+    emission = emission_of(entry, core, plan, **extras)
     program = emission.program
     check_fit(needs_of(program), board_limits(core, flash_bytes, ram_bytes))
     folder = output or Path("build") / entry.name
@@ -98,7 +104,8 @@ def command(
     lines = [f"wrote {len(emission.files)} files to {folder}"]
     if entry.user:
         data["person_bytes"] = program.person.size_bytes
-        lines += _person_lines(program, entry.name)
+        data |= (issue := _issued(emission, entry.name))
+        lines += _person_lines(program, entry.name, issue)
     else:
         data |= {
             "input_bytes": program.input_bytes,
@@ -109,11 +116,25 @@ def command(
     print_result(as_json, data, lines + quantised_lines(entry))
 
 
-def _person_lines(program: Program, user: str) -> list[str]:
+def _issued(emission: Emission, user: str) -> dict[str, Any]:
+    """What is said about the bundle."""
+    from codegen.bundle import read_bundle
+
+    bundle = read_bundle(emission.files[f"{user}.hvb"])
+    return {
+        "user_id": bundle.user_id.hex(),
+        "bundle_version": bundle.version,
+        "bundle_signed": bundle.signature is not None,
+    }
+
+
+def _person_lines(program: Program, user: str, issue: dict[str, Any]) -> list[str]:
+    signed = "signed" if issue["bundle_signed"] else "not signed"
     return [
         f"  kernel   {program.prefix}.h, {program.prefix}.c: the same for everybody, "
         f"{program.shared.size_bytes:,} bytes of shared weights",
         f"  person   hv_person.h, {user}.hvb: {program.person.size_bytes:,} bytes of weights",
+        f"  bundle   version {issue['bundle_version']} of {issue['user_id'][:8]}, {signed}",
         f"  memory   arena {program.plan.arena_bytes:,} bytes, the image in it, the caller's",
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +13,26 @@ from codegen.cli.common import json_option, print_result, table
 from codegen.errors import HvError
 
 if TYPE_CHECKING:
+    from codegen.bundle import Bundle
     from host_tools.manifest import Manifest
 
 
 @click.command(short_help="Show and check a bundle, manifest or ELF.")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="Whose signature a bundle should have.  [default: yours, if you have one]",
+)
 @json_option
-def command(file: Path, as_json: bool) -> None:
+def command(file: Path, key: Path | None, as_json: bool) -> None:
     """Show and check a bundle (.hvb), a manifest or its folder, or an ELF file.
 
     \b
     Examples:
       hvcodegen inspect build/alice/alice.hvb
+      hvcodegen inspect build/alice/alice.hvb --key shop.pub.pem
       hvcodegen inspect build/alice
       hvcodegen inspect build/alice-firmware/trace.elf
     """
@@ -32,7 +41,7 @@ def command(file: Path, as_json: bool) -> None:
         raise HvError("there is no such file", where=str(path), hint="check the path")
     with path.open("rb") as stream:
         magic = stream.read(4)
-    data = _reader(path, magic)(path)
+    data = _reader(path, magic, key)(path)
     rows = [(key, value) for key, value in data.items() if not isinstance(value, list | dict)]
     lines = table(("what", "value"), [(key, str(value)) for key, value in rows])
     for key, value in data.items():
@@ -41,9 +50,9 @@ def command(file: Path, as_json: bool) -> None:
     print_result(as_json, data, lines)
 
 
-def _reader(path: Path, magic: bytes) -> Callable[[Path], dict[str, Any]]:
-    if magic == b"HVB1" or path.suffix == ".hvb":
-        return _bundle
+def _reader(path: Path, magic: bytes, key: Path | None) -> Callable[[Path], dict[str, Any]]:
+    if magic[:3] == b"HVB" or path.suffix == ".hvb":
+        return partial(_bundle, key=key)
     if magic == b"\x7fELF":
         return _elf
     if path.suffix == ".json":
@@ -55,7 +64,7 @@ def _reader(path: Path, magic: bytes) -> Callable[[Path], dict[str, Any]]:
     )
 
 
-def _bundle(path: Path) -> dict[str, Any]:
+def _bundle(path: Path, key: Path | None) -> dict[str, Any]:
     import hashlib
 
     from codegen import bundle
@@ -66,9 +75,14 @@ def _bundle(path: Path) -> dict[str, Any]:
         "kind": "bundle",
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
+        "format": bundle.FORMAT,
         "abi": parsed.abi.hex(),
-        "person": parsed.payload(bundle.TAG_PERSON).hex(),
+        "kernel_abi": bundle.KERNEL_ABI,
+        "user_id": parsed.user_id.hex(),
+        "version": parsed.version,
+        "threshold": parsed.threshold,
         "crc": "correct",
+        **_signature(parsed, key),
         "records": [
             {"tag": record.tag.decode("ascii", "replace"), "bytes": len(record.payload)}
             for record in parsed.records
@@ -79,6 +93,25 @@ def _bundle(path: Path) -> dict[str, Any]:
     )
     data["known_answer"] = f"image seed {seed}: {score}, {norm_squared}, {accepted}"
     return data
+
+
+def _signature(parsed: Bundle, key: Path | None) -> dict[str, Any]:
+    """Whether and by whom it is signed; a key that was asked for and did not sign is an error."""
+    from codegen.cli.signing import default_key
+    from codegen.signing import fingerprint, is_signed_by, load_public_key
+
+    chosen = key or (default_key() if default_key().is_file() else None)
+    public = None if chosen is None else load_public_key(chosen)
+    if public is not None and is_signed_by(parsed, public):
+        return {"signature": "correct", "signed_by": fingerprint(public)}
+    if key is not None:
+        fault = "has no signature" if parsed.signature is None else "is not signed by that key"
+        raise HvError(f"the bundle {fault}", where=str(key), hint="emit it with --sign KEY")
+    if parsed.signature is None:
+        return {"signature": "none"}
+    if public is None:
+        return {"signature": "not checked: no key is here, give one with --key"}
+    return {"signature": "not by your key; give another with --key"}
 
 
 def _manifest(path: Path) -> dict[str, Any]:

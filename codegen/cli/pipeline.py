@@ -47,24 +47,25 @@ def emission_of(
     subject: Subject,
     target: Target,
     plan: str | ScheduleFile = DEFAULT_PLAN,
-    *,
-    frames: int | None = None,
+    **extras: Any,  # noqa: ANN401 - the arguments of emit
 ) -> Emission:
     """A person's folder, or a model's; `plan` is one's name, or a schedule.
 
-    `frames` of a camera are to be decided on together (`codegen.emit.emit`).
+    `extras` for a person's: `frames`, `issue`, `verification` of `codegen.emit.emit`.
     """
-    return emission_by(subject, schedule_by(plan, subject.quant_net, target), frames=frames)
+    return emission_by(subject, schedule_by(plan, subject.quant_net, target), **extras)
 
 
 def emission_by(
-    subject: Subject, scheduled: ScheduledNet, *, frames: int | None = None
+    subject: Subject,
+    scheduled: ScheduledNet,
+    **extras: Any,  # noqa: ANN401 - the arguments of emit
 ) -> Emission:
     """The same where the kernels are chosen."""
     if subject.model is not None:
         notes = subject.model.imported.notes()
         return emit_network(scheduled, notes, report_lines(subject))
-    return emit(scheduled, subject.name, frames=frames)
+    return emit(scheduled, subject.name, **extras)
 
 
 @contextmanager

@@ -59,6 +59,7 @@ def run(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     work.mkdir()
     monkeypatch.chdir(work)
     monkeypatch.setenv("HVCODEGEN_STORE", str(store))
+    monkeypatch.setenv("HVCODEGEN_KEYS", str(tmp_path / "keys"))
 
     def call(*words: object) -> Answer:
         result = CliRunner().invoke(cli, [str(word) for word in words], prog_name="hvcodegen")

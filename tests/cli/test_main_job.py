@@ -121,7 +121,7 @@ def test_inspect_bundle_and_folder(run: Run, alice: User) -> None:
     bundle = run("inspect", "build/alice/alice.hvb", "--json").json
     folder = run("inspect", "build/alice", "--json").json
     assert bundle["abi"] == folder["abi"]
-    assert [record["tag"] for record in bundle["records"]] == ["PSID", "TENS", "KNOW"]
+    assert [record["tag"] for record in bundle["records"]] == ["TENS", "KNOW"]
 
 
 def test_users_list_show_remove(run: Run, alice: User) -> None:

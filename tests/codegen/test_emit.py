@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codegen.bundle import TAG_ANSWER, TAG_PERSON, TAG_TENSORS, read_bundle
+from codegen.bundle import TAG_ANSWER, TAG_TENSORS, read_bundle
 from codegen.emit import Emission, emit, vector_image, write_emission
 from codegen.errors import GateBreach, HvError
 from codegen.layout import person_layout, unpack
@@ -114,7 +114,7 @@ def test_header_and_bundle_hold_the_same_numbers(make: Callable[[int], QuantNet]
     emission = emit(schedule(net, TARGET), "anna")
     bundle = read_bundle(emission.files["anna.hvb"])
     assert bundle.abi == emission.program.abi
-    assert [record.tag for record in bundle.records] == [TAG_PERSON, TAG_TENSORS, TAG_ANSWER]
+    assert [record.tag for record in bundle.records] == [TAG_TENSORS, TAG_ANSWER]
     header, tensors = unpack(person_layout(portable(net)), bundle.payload(TAG_TENSORS))
     assert header == bundle.abi[:16]
     text = emission.files["hv_person.h"].decode()

@@ -34,6 +34,7 @@ HEAVY = (
     "onnx",
     "onnxruntime",
     "capstone",
+    "cryptography",
     "matplotlib",
 )
 PHOTOGRAPHS = {

@@ -14,7 +14,7 @@
 
 #define LIMIT 4096u
 
-static const uint32_t tags[] = {HV_TAG_TENSORS, HV_TAG_PERSON, HV_TAG_ANSWER};
+static const uint32_t tags[] = {HV_TAG_TENSORS, HV_TAG_ANSWER};
 
 /* Opens a copy in memory of exactly that size, and reads whatever it says is inside. */
 static int accepted(const uint8_t bytes[], uint32_t size_bytes)
@@ -55,8 +55,7 @@ static void write_u32(uint8_t bytes[], uint32_t value)
 
 static void mend_crc(uint8_t bytes[], uint32_t size_bytes)
 {
-    const uint32_t head = hv_crc32(0, bytes, 60);
-    write_u32(&bytes[60], hv_crc32(head, &bytes[HV_BUNDLE_HEADER_BYTES], size_bytes - HV_BUNDLE_HEADER_BYTES));
+    write_u32(&bytes[size_bytes - 4u], hv_crc32(0, bytes, size_bytes - 4u));
 }
 
 int main(int argc, char *argv[])

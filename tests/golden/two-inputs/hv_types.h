@@ -13,7 +13,12 @@ typedef enum {
     HV_ERROR_BUNDLE_TRUNCATED = 4, /* fewer bytes than the bundle's header announces */
     HV_ERROR_BUNDLE_FORMAT = 5,    /* not a bundle, or of another format version */
     HV_ERROR_BUNDLE_CRC = 6,       /* the bytes were altered */
-    HV_MORE = 7                    /* no error: the image has more rows */
+    HV_MORE = 7,                   /* no error: the image has more rows */
+    HV_ERROR_BUNDLE_ABI = 8,       /* the bundle is for another architecture or kernel */
+    HV_ERROR_BUNDLE_UNSIGNED = 9,  /* it has no signature, and one is demanded */
+    HV_ERROR_BUNDLE_SIGNATURE = 10, /* its signature is not that of these bytes by that key */
+    HV_ERROR_BUNDLE_OLD = 11,      /* its version is lower than what is wanted at least */
+    HV_ERROR_BUNDLE_SIZE = 12      /* larger than there is room for, or bytes behind its end */
 } hv_status_t;
 
 /* The verdict on one image. */
