@@ -165,10 +165,10 @@ void hv_link_answer(hv_link_t *link, hv_link_code_t code, uint32_t status, uint3
 /* Bytes from `at` on up to the next zero, the packet's end or a full block. */
 static uint32_t block_bytes(const hv_link_t *link)
 {
-    const uint32_t left = link->outgoing_bytes - link->encoder.at;
-    const uint32_t most = (left < FULL_BLOCK_BYTES) ? left : FULL_BLOCK_BYTES;
+    uint32_t at = link->encoder.at;
     uint32_t count = 0u;
-    while ((count < most) && (link->outgoing[link->encoder.at + count] != 0u)) {
+    while ((count < FULL_BLOCK_BYTES) && (at < link->outgoing_bytes) && (link->outgoing[at] != 0u)) {
+        at++;
         count++;
     }
     return count;

@@ -47,7 +47,7 @@ def test_no_input_breaks_the_parser(clang: str, tmp_path: Path) -> None:
             "decoder->size_bytes < HV_LINK_PACKET_BYTES",
             "decoder->size_bytes <= HV_LINK_PACKET_BYTES",
         ),
-        ("? left : FULL_BLOCK_BYTES", "? left : FULL_BLOCK_CODE"),
+        ("count < FULL_BLOCK_BYTES", "count < FULL_BLOCK_CODE"),
     ],
 )
 def test_a_planted_fault_is_found(clang: str, tmp_path: Path, right: str, wrong: str) -> None:
