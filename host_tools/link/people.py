@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from codegen.bundle import TAG_PERSON, read_bundle
+from codegen.bundle import read_bundle
 from host_tools.link.device import Device
 
 
 def user_of(bundle: bytes) -> str:
     """The pseudonymous id in a bundle, in hexadecimal."""
-    return read_bundle(bundle).payload(TAG_PERSON).hex()
+    return read_bundle(bundle).user_id.hex()
 
 
 def number_of(device: Device, bundle: bytes, report: Callable[[str], None]) -> int:

@@ -8,6 +8,16 @@
 
 #include "hv_bundle.h"
 
+#if defined(__has_include)
+#if __has_include("hv_public_key.h")
+#include "hv_public_key.h"
+#define PUBLIC_KEY hv_public_key
+#endif
+#endif
+#if !defined(PUBLIC_KEY)
+#define PUBLIC_KEY NULL /* the kernel was emitted without a key: unsigned bundles are taken */
+#endif
+
 #if !defined(HV_STORE_PEOPLE)
 #define HV_STORE_PEOPLE 4u
 #endif
@@ -95,27 +105,29 @@ uint32_t hv_store_received(void)
     return received_bytes;
 }
 
+/* The bundle was checked when it was taken, and lies still: what is read of its header is right. */
+static hv_bundle_t opened(const hv_store_person_t *person)
+{
+    const hv_bundle_t bundle = {.bytes = person->bytes, .size_bytes = person->size_bytes};
+    return bundle;
+}
+
 const uint8_t *hv_store_user(const hv_store_person_t *person)
 {
-    hv_bundle_t bundle;
-    const uint8_t *user = person->bytes; /* any 16 bytes: the bundle was checked and has the record */
-    uint32_t size_bytes = 0u;
-    if (hv_bundle_open(person->bytes, person->size_bytes, &bundle) == HV_OK) {
-        (void)hv_bundle_find(&bundle, HV_TAG_PERSON, &user, &size_bytes);
-    }
-    return user;
+    const hv_bundle_t bundle = opened(person);
+    return hv_bundle_user(&bundle);
 }
 
 uint32_t hv_store_version(const hv_store_person_t *person)
 {
-    (void)person;
-    return 0u;
+    const hv_bundle_t bundle = opened(person);
+    return hv_bundle_version(&bundle);
 }
 
 int32_t hv_store_threshold(const hv_store_person_t *person)
 {
-    (void)person;
-    return 0;
+    const hv_bundle_t bundle = opened(person);
+    return hv_bundle_threshold(&bundle);
 }
 
 /* The place of the person with that id; people if nobody has it. */
@@ -129,23 +141,20 @@ static uint32_t place_of(const uint8_t user[HV_STORE_USER_BYTES])
     return place;
 }
 
+/* Whether this device may take the bundle: whole, for this kernel, signed if the kernel was emitted with a key. */
 static hv_status_t admit(const hv_store_person_t *candidate)
 {
+    static const uint8_t abi[] = HV_MODEL_ABI_HASH;
+    const hv_bundle_policy_t policy = {
+        .abi = abi,
+        .public_key = PUBLIC_KEY,
+        .most_bytes = SLOT_BYTES,
+        .least_version = 0u, /* hv_store_commit() compares with the same person's */
+    };
     const hv_model_person_t *weights = NULL;
     hv_bundle_t bundle;
-    const uint8_t *user = NULL;
-    uint32_t user_bytes = 0u;
-    hv_status_t status = hv_model_person_from_bundle(candidate->bytes, candidate->size_bytes, &weights);
-    if (status == HV_OK) {
-        status = hv_bundle_open(candidate->bytes, candidate->size_bytes, &bundle);
-    }
-    if (status == HV_OK) {
-        status = hv_bundle_find(&bundle, HV_TAG_PERSON, &user, &user_bytes);
-    }
-    if ((status == HV_OK) && ((user_bytes != HV_STORE_USER_BYTES) || (bundle.size_bytes != candidate->size_bytes))) {
-        status = HV_ERROR_BUNDLE_FORMAT;
-    }
-    return status;
+    const hv_status_t status = hv_bundle_admit(candidate->bytes, candidate->size_bytes, &policy, &bundle);
+    return (status == HV_OK) ? hv_model_person_from_bundle(candidate->bytes, candidate->size_bytes, &weights) : status;
 }
 
 hv_status_t hv_store_commit(void)
@@ -156,13 +165,17 @@ hv_status_t hv_store_commit(void)
     if (!whole) {
         return HV_ERROR_BUNDLE_TRUNCATED;
     }
-    const hv_status_t status = admit(&candidate);
+    const hv_status_t status = admit(&candidate); /* then its header can be trusted */
     if (status != HV_OK) {
         return status;
     }
     const uint32_t place = place_of(hv_store_user(&candidate));
     if (place == HV_STORE_PEOPLE) {
         return HV_ERROR_ARGUMENT; /* somebody new, and no room */
+    }
+    hv_store_person_t installed;
+    if ((hv_store_person(place, &installed) == HV_OK) && (hv_store_version(&candidate) < hv_store_version(&installed))) {
+        return HV_ERROR_BUNDLE_OLD;
     }
     const uint32_t fresh = order[people];
     sizes_bytes[fresh] = candidate.size_bytes;
