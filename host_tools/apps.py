@@ -11,6 +11,8 @@ from codegen.resources import resource
 from host_tools.boards import Board
 
 UART = "uart"
+# driver -> the file of a board's folder that replaces what serves all others
+_REPLACEABLE = {"board": ("board.c", "hv_board.c"), "storage": ("storage.c", "hv_storage_kept.c")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +22,14 @@ class App:
     Attributes:
         name: its folder's name.
         runtime: files of firmware/runtime that it uses and that not every kernel brings.
-        drivers: what it uses of firmware/drivers: "uart", "board".
+        drivers: what it uses of firmware/drivers: "uart", "board", "storage".
+        pointed: the functions that its calls through pointers reach, see `stack.stack_bound`.
     """
 
     name: str
     runtime: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()
+    pointed: tuple[str, ...] = ()
 
 
 def app_names() -> tuple[str, ...]:
@@ -52,13 +56,14 @@ def app_sources(name: str, board: Board) -> tuple[Path, ...]:
     """Returns what to compile for an application beside the start-up code and the kernel."""
     app = _load(name)
     firmware = resource("firmware")
-    own_board = firmware / "boards" / board.name / "board.c"  # compiled with the board's files
     sources = sorted((apps_folder() / name).glob("*.c"))
     sources += [firmware / "runtime" / file for file in app.runtime]
     if UART in app.drivers:
         sources.append(_uart_source(board))
-    if "board" in app.drivers and not own_board.is_file():
-        sources.append(firmware / "drivers" / "hv_board.c")
+    for driver, (own, usual) in _REPLACEABLE.items():
+        replaced = (firmware / "boards" / board.name / own).is_file()  # compiled with the board's
+        if driver in app.drivers and not replaced:
+            sources.append(firmware / "drivers" / usual)
     return tuple(sources)
 
 
@@ -81,6 +86,11 @@ def app_flags(name: str, board: Board) -> tuple[str, ...]:
     return tuple(flags)
 
 
+def app_pointed(name: str) -> tuple[str, ...]:
+    """Returns the functions that an application's calls through pointers reach."""
+    return _load(name).pointed
+
+
 def own_sections(name: str) -> str:
     """Returns an application's part of the linker script, "" if it has none."""
     path = apps_folder() / name / "sections.ld"
@@ -101,6 +111,7 @@ def _load(name: str) -> App:
         name=name,
         runtime=tuple(data.get("runtime", ())),
         drivers=tuple(data.get("drivers", ())),
+        pointed=tuple(data.get("pointed", ())),
     )
 
 

@@ -16,7 +16,14 @@ from pathlib import Path
 from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import CORTEX_M, RISCV32, find_target
-from host_tools.apps import app_flags, app_sources, apps_folder, check_app, own_sections
+from host_tools.apps import (
+    app_flags,
+    app_pointed,
+    app_sources,
+    apps_folder,
+    check_app,
+    own_sections,
+)
 from host_tools.boards import SCRIPT_MARK, Board, board_sources, linker_script
 from host_tools.cache import cache_folder, content_hash, write_atomically
 from host_tools.manifest import Manifest
@@ -284,7 +291,7 @@ def _check_order(order: FirmwareOrder) -> None:
 
 def _stack_bound(plan: BuildPlan, order: FirmwareOrder) -> StackBound:
     frames = order.manifest.frames if order.manifest else {}
-    return stack_bound(plan.callgraphs, RESET_FUNCTION, frames)
+    return stack_bound(plan.callgraphs, RESET_FUNCTION, frames, app_pointed(order.app))
 
 
 def _check_stack(firmware: Firmware) -> None:

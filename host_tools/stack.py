@@ -7,7 +7,7 @@ object, with every function's frame size.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -61,16 +61,19 @@ class CallGraph:
     Attributes:
         frames_bytes: function -> frame size; functions outside the program are missing.
         callees: function -> the functions it calls.
+        pointed: what a call through a pointer may reach, see `stack_bound`.
     """
 
     frames_bytes: Mapping[str, int]
     callees: Mapping[str, frozenset[str]]
+    pointed: tuple[str, ...] = ()
 
 
 def stack_bound(
     callgraph_files: Iterable[Path],
     root: str,
     assembly_frames: Mapping[str, int] = MappingProxyType({}),
+    pointed: Sequence[str] = (),
 ) -> StackBound:
     """Returns the deepest path from function `root`.
 
@@ -78,12 +81,18 @@ def stack_bound(
         callgraph_files: what gcc wrote, one for each object.
         root: where the path begins.
         assembly_frames: function -> frame in bytes, of those in assembly; they call nothing.
+        pointed: functions that any call through a pointer may reach. Below one of them, only those
+            behind it: the order is the author's word that none comes back to an earlier one.
 
     Raises:
-        HvError: recursion, a call through a pointer, a frame of variable size, or a function
-            without a known frame: there is no bound then.
+        HvError: recursion, a call through a pointer without `pointed`, a frame of variable size,
+            or a function without a known frame: there is no bound then.
     """
-    return _deepest(_read_graph(callgraph_files, root, assembly_frames), root, (), {})
+    graph = _read_graph(callgraph_files, root, assembly_frames)
+    graph = CallGraph(
+        frames_bytes=graph.frames_bytes, callees=graph.callees, pointed=tuple(pointed)
+    )
+    return _deepest(graph, root, (), {})
 
 
 def stack_before(callgraph_files: Iterable[Path], root: str, function: str) -> int:
@@ -113,7 +122,7 @@ def stack_through(
     """
     graph = _read_graph(callgraph_files, root, assembly_frames)
     titles = {_short_name(title): title for title in sorted(graph.frames_bytes)}
-    known: dict[str, StackBound] = {}
+    known: _Known = {}
     found = {}
     for function in functions:
         title = titles.get(function, function)
@@ -179,24 +188,41 @@ def _read_frame(function: str, label: str, frames: dict[str, int]) -> None:
     frames[function] = int(frame["bytes"])
 
 
+# by function, and by how many of CallGraph.pointed are behind it
+_Known = dict[tuple[str, int], StackBound]
+
+
 def _deepest(
-    graph: CallGraph, function: str, callers: tuple[str, ...], known: dict[str, StackBound]
+    graph: CallGraph, function: str, callers: tuple[str, ...], known: _Known, level: int = 0
 ) -> StackBound:
     if function in callers:
         cycle = " -> ".join((*callers[callers.index(function) :], function))
         raise HvError(f"recursion: {cycle}", where="stack bound")
-    if function not in known:
+    if (function, level) not in known:
         frame = _frame_bytes(graph, function, callers)
         below = [
-            _deepest(graph, callee, (*callers, function), known)
-            for callee in sorted(graph.callees.get(function, ()))
+            _deepest(graph, callee, (*callers, function), known, callee_level)
+            for callee, callee_level in _called(graph, function, level)
         ]
         deepest = max(below, key=lambda bound: bound.size_bytes, default=_NOTHING)
-        known[function] = StackBound(
+        known[function, level] = StackBound(
             size_bytes=frame + deepest.size_bytes,
             path=((_short_name(function), frame), *deepest.path),
         )
-    return known[function]
+    return known[function, level]
+
+
+def _called(graph: CallGraph, function: str, level: int) -> Iterator[tuple[str, int]]:
+    """The functions that one calls, pointers followed, and the level of each."""
+    for callee in sorted(graph.callees.get(function, ())):
+        if callee != _INDIRECT or not graph.pointed[level:]:
+            yield callee, level
+            continue
+        for index, name in enumerate(graph.pointed[level:], start=level):
+            titles = [title for title in graph.frames_bytes if _short_name(title) == name]
+            if not titles:
+                raise HvError(f"no function {name} in the call graph", where="stack bound")
+            yield from ((title, index + 1) for title in sorted(titles))
 
 
 def _frame_bytes(graph: CallGraph, function: str, callers: tuple[str, ...]) -> int:

@@ -23,6 +23,7 @@ VERBS = (
     "build",
     "run",
     "flash",
+    "send",
     "profile",
     "tune",
     "verify",

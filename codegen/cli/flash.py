@@ -10,6 +10,7 @@ import click
 from codegen.cli.choice import plan_option
 from codegen.cli.common import compiler_option, json_option, print_result
 from codegen.cli.help import VerbWithHeadings
+from codegen.cli.signing import SigningOrder, signing_options
 from codegen.cli.subject import SubjectOrder, subject_options
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 )
 @compiler_option
 @click.option("--dry-run", is_flag=True, help="Build, print the flash tool's calls, run none.")
+@signing_options
 @json_option
 def command(
     subject: SubjectOrder,
@@ -68,18 +70,21 @@ def command(
     output: Path | None,
     compiler: str | None,
     dry_run: bool,
+    signing: SigningOrder,
     as_json: bool,
 ) -> None:
     """Build a person's verifier for a board and write it there.
 
     The firmware (mailbox) takes an image from memory, as a debugger puts it there, and leaves the
     verdict. One person's weights lie in erase blocks of their own: --weights-only writes these,
-    over a kernel that was flashed before.
+    over a kernel that was flashed before. With --app device, the board answers over its serial
+    port and takes people by `hvcodegen send`, signed by the key whose public half is built in.
 
     \b
     Examples:
       hvcodegen flash --user alice --board netduinoplus2 --emulate --verify --score
       hvcodegen flash --user alice --board nucleo-h743zi --verify
+      hvcodegen flash --user alice --board netduinoplus2 --app device --port localhost:3333
       hvcodegen flash --user bob --board nucleo-h743zi --weights-only
       hvcodegen flash --user alice --board pico --runner uf2 --port /media/me/RPI-RP2
       hvcodegen flash --user alice --board nrf52840-dk --runner jlink --dry-run
@@ -99,6 +104,7 @@ def command(
         compiler=compiler,
         dry_run=dry_run,
         plan=plan,
+        signing=signing,
     )
     data, lines = flash(subject, request)
     print_result(as_json, data, lines)

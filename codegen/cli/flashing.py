@@ -15,6 +15,7 @@ from codegen import reference
 from codegen.cli import pipeline
 from codegen.cli.batches import read_batch
 from codegen.cli.common import counted, talk
+from codegen.cli.signing import SigningOrder
 from codegen.cli.subject import Subject, SubjectOrder
 from codegen.errors import HvError, OutputsDiffer
 from codegen.schedule_file import ScheduleFile
@@ -30,6 +31,7 @@ from host_tools.flash.mailbox import APP, Device, ask
 from host_tools.manifest import load_manifest
 from host_tools.toolchain import choose
 
+DEVICE_APP = "device"
 TOOL_FILES = "flash"  # folder beside the firmware
 SCORE_TIMEOUT_S = 120.0
 
@@ -50,6 +52,7 @@ class FlashRequest:
     compiler: str | None
     dry_run: bool
     plan: str | ScheduleFile
+    signing: SigningOrder
 
 
 def flash(subject: SubjectOrder, request: FlashRequest) -> tuple[dict[str, Any], list[str]]:
@@ -63,7 +66,7 @@ def flash(subject: SubjectOrder, request: FlashRequest) -> tuple[dict[str, Any],
     board = load_board(request.board)
     runner = _runner(board, request)
     entry = subject.load()
-    firmware = _built(entry, board, request)
+    firmware = _built(entry, board, request, subject.store)
     with contextlib.ExitStack() as stack:
         if request.emulate and not request.dry_run:
             request = replace(request, port=stack.enter_context(debug_server(board)))
@@ -95,7 +98,7 @@ def _runner(board: Board, request: FlashRequest) -> Runner:
     return choose_runner(board, Gdb().name)
 
 
-def _built(entry: Subject, board: Board, request: FlashRequest) -> Firmware:
+def _built(entry: Subject, board: Board, request: FlashRequest, store: Path) -> Firmware:
     out = (request.output or Path("build") / f"{entry.name}-{board.name}").resolve()
     if not can_build_in(out):
         raise HvError(
@@ -104,7 +107,9 @@ def _built(entry: Subject, board: Board, request: FlashRequest) -> Firmware:
             hint="choose another -o",
         )
     toolchain = choose(pipeline.purpose_of(board), request.compiler)
-    emission = pipeline.emission_of(entry, board.core, request.plan)
+    # only what takes bundles checks signatures
+    extras = request.signing.extras_of(store, entry) if request.app == DEVICE_APP else {}
+    emission = pipeline.emission_of(entry, board.core, request.plan, **extras)
     check_fit(needs_of(emission.program), limits_of(board))
     with pipeline.written(emission, entry.name) as folder:
         return build_firmware(

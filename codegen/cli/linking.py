@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,13 +79,17 @@ def baud_option(function: F) -> F:
 
 @contextmanager
 def transport_to(
-    order: PortOrder, subject: Subject | None, plan: str | ScheduleFile | None = None
+    order: PortOrder,
+    subject: Subject | None,
+    extras: Mapping[str, Any],
+    plan: str | ScheduleFile | None = None,
 ) -> Iterator[Transport]:
     """A way to the device that was asked for.
 
     Args:
         order: which one.
         subject: whose kernel an emulated board runs.
+        extras: of its emission: whose signatures it demands.
         plan: how its kernels are chosen; None as `emit` does without an option.
 
     Raises:
@@ -103,12 +107,17 @@ def transport_to(
         return
     if subject is None:
         raise click.UsageError("--emulate needs a kernel: give --user NAME")
-    with _emulated(order.board or "", subject, plan) as transport:
+    with _emulated(order.board or "", subject, extras, plan) as transport:
         yield transport
 
 
 @contextmanager
-def _emulated(board: str, subject: Subject, plan: str | ScheduleFile | None) -> Iterator[Transport]:
+def _emulated(
+    board: str,
+    subject: Subject,
+    extras: Mapping[str, Any],
+    plan: str | ScheduleFile | None,
+) -> Iterator[Transport]:
     from codegen.cli import pipeline
     from codegen.plans import DEFAULT_PLAN
     from host_tools.boards import load_board
@@ -117,7 +126,7 @@ def _emulated(board: str, subject: Subject, plan: str | ScheduleFile | None) -> 
 
     core = load_board(board).core
     with (
-        pipeline.emitted(subject, core, plan=plan or DEFAULT_PLAN) as folder,
+        pipeline.emitted(subject, core, plan=plan or DEFAULT_PLAN, **extras) as folder,
         tempfile.TemporaryDirectory(prefix="hvcodegen-") as out,
     ):
         order = pipeline.trace_order(folder, core, None, Path(out), board)
@@ -127,10 +136,10 @@ def _emulated(board: str, subject: Subject, plan: str | ScheduleFile | None) -> 
             yield transport
 
 
-def bundle_of(subject: Subject, target: str) -> bytes:
+def bundle_of(subject: Subject, target: str, extras: Mapping[str, Any]) -> bytes:
     """The bundle of an enrolled user, as `emit` writes it."""
     from codegen.cli import pipeline
     from codegen.targets import find_target
 
-    emission = pipeline.emission_of(subject, find_target(target))
+    emission = pipeline.emission_of(subject, find_target(target), **extras)
     return next(data for name, data in emission.files.items() if name.endswith(".hvb"))

@@ -10,6 +10,7 @@ import click
 
 from codegen.cli.common import json_option, store_option, talk
 from codegen.cli.linking import PortOrder, port_options
+from codegen.cli.signing import SigningOrder, signing_options
 
 
 @click.command(short_help="Watch a device: who it is, whom it knows, what it answers.")
@@ -20,6 +21,7 @@ from codegen.cli.linking import PortOrder, port_options
     "--every", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="SECONDS"
 )
 @click.option("--count", "rounds", type=int, metavar="N", help="Rounds.  [default: until Ctrl-C]")
+@signing_options
 @json_option
 def command(
     order: PortOrder,
@@ -27,6 +29,7 @@ def command(
     store: Path,
     every: float,
     rounds: int | None,
+    signing: SigningOrder,
     as_json: bool,
 ) -> None:
     """Ask a device who it is and whom it knows, then run every known answer again and again.
@@ -51,11 +54,12 @@ def command(
     from host_tools.link.people import number_of
 
     subject = Subject.from_user(load_user(store, user)) if user else None
-    with transport_to(order, subject) as transport:
+    extras = signing.extras_of(store, subject) if subject else {}
+    with transport_to(order, subject, extras) as transport:
         device = Device(Link(transport))
         device.hello()
         if subject is not None and order.board is not None:
-            number_of(device, bundle_of(subject, load_board(order.board).target), talk)
+            number_of(device, bundle_of(subject, load_board(order.board).target, extras), talk)
         monitor = Monitor(device)
         monitor.introduce(as_json)
         for number in count(1):

@@ -42,7 +42,7 @@ class Monitor:
         for person in self._people:
             click.echo(
                 f"        {person.number}: {person.user}, version {person.version}, "
-                f"{person.size_bytes:,} bytes"
+                + ("DAMAGED" if person.is_damaged else f"{person.size_bytes:,} bytes")
             )
         click.echo("")
         click.echo(_ROW.format("round", "person", "score", "verdict", "known", "ms"))
@@ -57,6 +57,8 @@ class Monitor:
         if not self._identity.person_bytes:
             self._row(number, "-", as_json)
         for person in self._people:
+            if person.is_damaged:
+                continue
             self._row(number, person.user[:8], as_json, person.number)
 
     def _row(self, number: int, who: str, as_json: bool, person: int = 0) -> None:

@@ -83,9 +83,10 @@ def emitted(
     target: Target,
     folder: Path | None = None,
     plan: str | ScheduleFile = DEFAULT_PLAN,
+    **extras: Any,  # noqa: ANN401 - the arguments of emit
 ) -> Iterator[Path]:
     """The subject's emitted folder: `folder`, or a temporary one."""
-    emission = emission_of(subject, target, plan)
+    emission = emission_of(subject, target, plan, **extras)
     if folder is not None:
         write_emission(emission, folder)
         yield folder

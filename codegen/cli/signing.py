@@ -13,6 +13,7 @@ from codegen.cli.common import talk
 
 if TYPE_CHECKING:
     from codegen.bundle import Bundle
+    from codegen.cli.subject import Subject
     from codegen.signing import SigningKey
 
 KEYS_VARIABLE = "HVCODEGEN_KEYS"
@@ -84,6 +85,10 @@ class SigningOrder:
             "issue": issue,
             "verification": Verification(public_key=key.public, library=library),
         }
+
+    def extras_of(self, store: Path, subject: Subject) -> dict[str, Any]:
+        """The same of whatever is emitted: a model has no bundle."""
+        return self.extras(store, subject.name) if subject.user is not None else {}
 
 
 def signing_options(function: F) -> F:

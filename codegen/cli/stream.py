@@ -11,6 +11,7 @@ import click
 
 from codegen.cli.common import json_option, store_option, talk, target_option
 from codegen.cli.linking import PortOrder, baud_option, emulate_option
+from codegen.cli.signing import SigningOrder, signing_options
 
 if TYPE_CHECKING:
     from codegen.cli.live_images import Frame
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @target_option
 @emulate_option
 @baud_option
+@signing_options
 @json_option
 def command(
     port: str | None,
@@ -64,6 +66,7 @@ def command(
     target: str,
     emulate: str | None,
     baud: int,
+    signing: SigningOrder,
     as_json: bool,
 ) -> None:
     """Send images to a device; its scores and decisions are printed as they come.
@@ -92,23 +95,27 @@ def command(
     order.check()
     subjects = [Subject.from_user(load_user(store, name)) for name in users]
     with ExitStack() as stack:
-        from codegen.cli.linking import transport_to
+        from codegen.cli.linking import bundle_of, transport_to
 
         out = stack.enter_context(_new_file(record)) if record else None
-        transport = stack.enter_context(transport_to(order, subjects[0] if subjects else None))
         core = _core(emulate, target)
-        _live(transport, out, subjects, core, (folder, camera, aligned), as_json)
+        extras = [signing.extras_of(store, subject) for subject in subjects]
+        first = subjects[0] if subjects else None
+        transport = stack.enter_context(transport_to(order, first, extras[0] if extras else {}))
+        bundles = [
+            (subject, bundle_of(subject, core, extra))
+            for subject, extra in zip(subjects, extras, strict=True)
+        ]
+        _live(transport, out, bundles, (folder, camera, aligned), as_json)
 
 
 def _live(
     transport: Transport,
     out: TextIO | None,
-    subjects: list[Subject],
-    target: str,
+    bundles: list[tuple[Subject, bytes]],
     source: tuple[Path | None, int | None, bool],
     as_json: bool,
 ) -> None:
-    from codegen.cli.linking import bundle_of
     from codegen.cli.live_images import from_camera, from_folder
     from codegen.cli.streaming import Known
     from host_tools.link.client import Link
@@ -119,8 +126,7 @@ def _live(
     device = Device(Link(transport))
     device.hello()
     known: dict[str, Known] = {}
-    for subject in subjects:
-        bundle = bundle_of(subject, target)
+    for subject, bundle in bundles:
         number_of(device, bundle, talk)
         known[user_of(bundle)] = Known(name=subject.name, net=subject.quant_net)
     recorder = Recorder(transport, out) if out else None
@@ -168,7 +174,11 @@ def _print(
     identity = device.identity()
     talk(f"{identity.board}: kernel {identity.model} {identity.abi[:16]}, {identity.people} people")
     width = 24
-    people = device.people() if identity.person_bytes else ()
+    everybody = device.people() if identity.person_bytes else ()
+    for person in everybody:
+        if person.is_damaged:
+            talk(f"the bundle of {known_name(person, known)} is damaged in flash: send it again")
+    people = [person for person in everybody if not person.is_damaged]
     if not as_json:
         click.echo(headings(width, [known_name(person, known) for person in people]))
     for seen in stream(device, people, frames, known, note):

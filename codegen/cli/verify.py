@@ -18,6 +18,7 @@ from codegen.cli.common import (
 )
 from codegen.cli.help import VerbWithHeadings
 from codegen.cli.linking import PortOrder, baud_option, emulate_option
+from codegen.cli.signing import SigningOrder, signing_options
 from codegen.cli.subject import SubjectOrder, subject_options
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 )
 @emulate_option
 @baud_option
+@signing_options
 @json_option
 def command(
     subject: SubjectOrder,
@@ -61,6 +63,7 @@ def command(
     port: str | None,
     emulate: str | None,
     baud: int,
+    signing: SigningOrder,
     as_json: bool,
 ) -> None:
     """Prove that the reference, this machine and the emulated target compute the same bits.
@@ -89,7 +92,8 @@ def command(
 
         order = PortOrder(port=port, board=emulate, baud=baud)
         order.check()
-        found = verify_on_device(entry, batch, order, core, plan, talk)
+        extras = signing.extras_of(subject.store, entry)
+        found = verify_on_device(entry, batch, order, core, plan, extras, talk)
     else:
         asked = verifying.Plan(
             target=core,

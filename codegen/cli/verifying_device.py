@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def verify_on_device(
     order: PortOrder,
     target: Target,
     plan: str | ScheduleFile,
+    extras: Mapping[str, Any],
     report: Callable[[str], None],
 ) -> Verification:
     """Runs the batch on a device and reads every tensor back.
@@ -40,8 +42,8 @@ def verify_on_device(
     expected = pipeline.torch_reference(subject.quant_net, batch.inputs)
     core = find_target(load_board(order.board).target) if order.board else target
     with (
-        pipeline.emitted(subject, core, plan=plan) as folder,
-        transport_to(order, subject, plan) as transport,
+        pipeline.emitted(subject, core, plan=plan, **extras) as folder,
+        transport_to(order, subject, extras, plan) as transport,
     ):
         device = Device(Link(transport))
         device.hello()

@@ -16,9 +16,6 @@
 #define HV_FLASH_WRITE_MOST 32u
 #define HV_FLASH_ERASED 0xFFu
 
-/* A driver failed, or what was programmed does not read back. */
-#define HV_ERROR_FLASH ((hv_status_t)32)
-
 /* A run of equal blocks. */
 typedef struct {
     const uint8_t *base;  /* where its first byte is read, aligned to 16 */

@@ -14,9 +14,6 @@
 
 #define HV_JOURNAL_USER_BYTES 16u
 
-/* Neither half has a seal: new flash, or all of it damaged. */
-#define HV_ERROR_SLOTS_NONE ((hv_status_t)33)
-
 /* What a record says; hv_slots.c says what each kind means. */
 typedef enum {
     HV_RECORD_RESET = 0, /* never written: forget all, a replay begins */

@@ -24,17 +24,6 @@
 #define HV_SLOTS_AREAS 64u
 #endif
 
-/* Of hv_types.h, once the reader of bundles has them. */
-#define HV_ERROR_BUNDLE_OLD ((hv_status_t)11)
-#define HV_ERROR_BUNDLE_SIZE ((hv_status_t)12)
-
-#define HV_ERROR_SLOTS_FULL ((hv_status_t)34)    /* no room for one more person */
-#define HV_ERROR_SLOTS_USERS ((hv_status_t)35)   /* no room to remember one more user id */
-#define HV_ERROR_SLOTS_UNKNOWN ((hv_status_t)36) /* nobody has this user id */
-#define HV_ERROR_SLOTS_DAMAGED ((hv_status_t)37) /* the person's bytes in flash are not those that were written */
-#define HV_ERROR_SLOTS_ORDER ((hv_status_t)38)   /* no update was begun, or not all of its bytes came, or too many */
-#define HV_ERROR_SLOTS_LAYOUT ((hv_status_t)39)  /* flash was formatted for other sizes of blocks or bundles */
-
 /* Whose bundle it is, as the judge has read it. */
 typedef struct {
     uint8_t user[HV_JOURNAL_USER_BYTES];

@@ -61,7 +61,7 @@ class Person:
         number: what to ask for; changes when others are removed.
         user: pseudonymous id, 32 hexadecimal characters.
         version: of the bundle; 0 where the format has none.
-        size_bytes: of the bundle.
+        size_bytes: of the bundle; 0: it is damaged, and the person is not used.
         threshold: as an integer, as the bundle says; 0 where the format has none.
     """
 
@@ -70,6 +70,11 @@ class Person:
     version: int
     size_bytes: int
     threshold: int
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the device found other bytes in flash than were written."""
+        return self.size_bytes == 0
 
 
 @dataclass(frozen=True, kw_only=True)

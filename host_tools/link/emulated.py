@@ -17,16 +17,29 @@ from pathlib import Path
 from codegen.errors import HvError, ProgramMissing
 from host_tools.build import Firmware
 from host_tools.emulators.base import Job, family_of
+from host_tools.emulators.control import control_options, reset
 from host_tools.emulators.qemu import Qemu
-from host_tools.link.transports import SocketTransport, Transport
+from host_tools.link.transports import SocketTransport
 from host_tools.processes import started
 
 APP = "device"
 CONNECT_TIMEOUT_S = 30.0
 
 
+class EmulatedPort(SocketTransport):
+    """The serial port of an emulated board, and its reset button."""
+
+    def __init__(self, connection: socket.socket, where: str, control: Path) -> None:
+        super().__init__(connection, where)
+        self._control = control
+
+    def reset(self) -> None:
+        """As if the power went for a moment, but for RAM, which keeps its content."""
+        reset(self._control)
+
+
 @contextmanager
-def emulated(firmware: Firmware) -> Iterator[Transport]:
+def emulated(firmware: Firmware) -> Iterator[EmulatedPort]:
     """Runs a firmware in QEMU; its serial port is the transport.
 
     Raises:
@@ -51,7 +64,8 @@ def emulated(firmware: Firmware) -> Iterator[Transport]:
                 connection, _ = listener.accept()
             except TimeoutError as error:
                 raise HvError("QEMU did not start", where=" ".join(argv), hint=hint) from error
-            transport = SocketTransport(connection, f"{firmware.order.board.name} in QEMU")
+            where = f"{firmware.order.board.name} in QEMU"
+            transport = EmulatedPort(connection, where, _control(path))
             try:
                 yield transport
             finally:
@@ -62,4 +76,10 @@ def serving_argv(qemu: Qemu, firmware: Firmware, path: Path) -> tuple[str, ...]:
     """Returns the call, and runs nothing."""
     job = Job(firmware=firmware, inputs={}, outputs=())
     chardev = f"socket,id=link,path={str(path).replace(',', ',,')}"
-    return (*qemu.argv(job, serial="chardev:link"), "-chardev", chardev)
+    options = ("-chardev", chardev, *control_options(_control(path)))
+    return (*qemu.argv(job, serial="chardev:link"), *options)
+
+
+def _control(path: Path) -> Path:
+    """Where the board is controlled whose serial port is at `path`."""
+    return path.with_name("control")

@@ -21,7 +21,7 @@ def number_of(device: Device, bundle: bytes, report: Callable[[str], None]) -> i
     """
     user = user_of(bundle)
     for person in device.people():
-        if person.user == user:
+        if person.user == user and not person.is_damaged:
             return person.number
     report(f"sending the bundle of {user[:8]}..., {len(bundle):,} bytes ...")
     device.send_bundle(bundle)

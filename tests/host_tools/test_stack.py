@@ -65,6 +65,25 @@ def test_calls_through_pointers_are_refused(tmp_path: Path) -> None:
         stack_bound(files, "main")
 
 
+def test_calls_through_pointers_reach_what_is_named_in_its_order(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path,
+        _node("main", 8),
+        _node("a.c:outer", 16),
+        _node("b.c:inner", 32),
+        _node("c.c:inner", 64),
+        _edge("main", "__indirect_call"),
+        _edge("a.c:outer", "__indirect_call"),
+    )
+    bound = stack_bound(files, "main", pointed=("outer", "inner"))
+    assert bound.path == (("main", 8), ("outer", 16), ("inner", 64))
+    assert stack_bound(files, "main", pointed=("inner", "outer", "inner")).size_bytes == 88
+    with pytest.raises(HvError, match="no function other"):
+        stack_bound(files, "main", pointed=("outer", "other"))
+    with pytest.raises(HvError, match="outer calls through a pointer"):
+        stack_bound(files, "main", pointed=("inner", "outer"))
+
+
 def test_frames_of_variable_size_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HvError, match=r"the frame of main has no fixed size \(dynamic\)"):
         stack_bound(_write(tmp_path, _node("main", 8, "dynamic")), "main")

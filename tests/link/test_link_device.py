@@ -229,7 +229,7 @@ REQUESTS = [
     (Kind.STEP, protocol.STEP.pack(0, 0, 0), Code.ORDER),
     (Kind.TENSOR, protocol.TENSOR.pack(0, 0, 1), Code.ORDER),
     (Kind.SELFTEST, protocol.RUN.pack(0, 0), Code.RANGE),
-    (Kind.BUNDLE_BEGIN, protocol.BEGIN.pack(0), Code.RANGE),
+    (Kind.BUNDLE_BEGIN, protocol.BEGIN.pack(0), Code.REFUSED),
     (Kind.BUNDLE_DATA, protocol.AT.pack(0) + b"x", Code.RANGE),
     (Kind.BUNDLE_DATA, protocol.AT.pack(16) + b"x", Code.ORDER),
     (Kind.BUNDLE_COMMIT, b"", Code.REFUSED),

@@ -68,6 +68,12 @@ static void answer_status(hv_link_t *link, hv_status_t status, uint32_t size_byt
     }
 }
 
+/* Nobody has that number, or the person cannot be used. */
+static void refuse_person(hv_link_t *link, hv_status_t status)
+{
+    hv_link_answer(link, (status == HV_ERROR_ARGUMENT) ? HV_LINK_RANGE : HV_LINK_REFUSED, (uint32_t)status, 0u);
+}
+
 /* Answers with bytes from..from + length - 1 of what there is. */
 static void answer_bytes(hv_link_t *link, const uint8_t bytes[], uint32_t size_bytes, uint32_t from, uint32_t length)
 {
@@ -150,8 +156,9 @@ static void run(hv_link_t *link)
         fail(link, HV_LINK_ORDER);
         return;
     }
-    if (hv_people_find(hv_link_get_u16(link->request.payload), &person) != HV_OK) {
-        fail(link, HV_LINK_RANGE);
+    const hv_status_t found = hv_people_find(hv_link_get_u16(link->request.payload), &person);
+    if (found != HV_OK) {
+        refuse_person(link, found);
         return;
     }
     has_piece = false; /* the arena is used anew */
@@ -206,8 +213,9 @@ static void step(hv_link_t *link)
         fail(link, HV_LINK_ORDER);
         return;
     }
-    if (hv_people_find(whose, &person) != HV_OK) {
-        fail(link, HV_LINK_RANGE);
+    status = hv_people_find(whose, &person);
+    if (status != HV_OK) {
+        refuse_person(link, status);
         return;
     }
     if (number == 0u) {

@@ -36,11 +36,11 @@ void hv_people_begin(void)
 
 hv_status_t hv_people_find(uint32_t number, const void **person)
 {
-    hv_store_person_t stored;
+    hv_slots_person_t stored;
     const hv_model_person_t *weights = NULL;
     hv_status_t status = hv_store_person(number, &stored);
     if (status == HV_OK) {
-        status = hv_model_person_from_bundle(stored.bytes, stored.size_bytes, &weights);
+        status = hv_model_person_from_bundle(stored.bundle, stored.size_bytes, &weights);
     }
     if (status == HV_OK) {
         *person = weights;
@@ -58,15 +58,15 @@ void hv_people_identify(uint8_t data[8])
 /* The known answer in a person's bundle, and the person's weights. */
 static hv_status_t find_known(uint32_t number, const uint8_t **known, const hv_model_person_t **person)
 {
-    hv_store_person_t stored;
+    hv_slots_person_t stored;
     hv_bundle_t bundle;
     uint32_t size_bytes = 0u;
     hv_status_t status = hv_store_person(number, &stored);
     if (status == HV_OK) {
-        status = hv_model_person_from_bundle(stored.bytes, stored.size_bytes, person);
+        status = hv_model_person_from_bundle(stored.bundle, stored.size_bytes, person);
     }
     if (status == HV_OK) {
-        status = hv_bundle_open(stored.bytes, stored.size_bytes, &bundle);
+        status = hv_bundle_open(stored.bundle, stored.size_bytes, &bundle);
     }
     if (status == HV_OK) {
         status = hv_bundle_find(&bundle, HV_TAG_ANSWER, known, &size_bytes);
@@ -106,22 +106,31 @@ bool hv_people_is_well_formed(const hv_link_request_t *request)
     case HV_LINK_BUNDLE_ABORT:
         return request->size_bytes == 0u;
     case HV_LINK_REMOVE:
-        return request->size_bytes == HV_STORE_USER_BYTES;
+        return request->size_bytes == HV_BUNDLE_USER_BYTES;
     default:
         return false;
     }
 }
 
-/* HV_ERROR_ARGUMENT of the store stands for what the request's kind can get wrong. */
-static void answer(hv_link_t *link, hv_status_t status, hv_link_code_t argument)
+/* What a request can get wrong by itself has codes of the link; everything else is a refusal. */
+static hv_link_code_t code_of(hv_status_t status)
 {
-    if (status == HV_OK) {
-        hv_link_answer(link, HV_LINK_DONE, 0u, 0u);
-    } else if (status == HV_ERROR_ARGUMENT) {
-        hv_link_answer(link, argument, (uint32_t)status, 0u);
-    } else {
-        hv_link_answer(link, HV_LINK_REFUSED, (uint32_t)status, 0u);
+    switch (status) {
+    case HV_OK:
+        return HV_LINK_DONE;
+    case HV_ERROR_SLOTS_ORDER:
+    case HV_ERROR_SLOTS_UNKNOWN:
+        return HV_LINK_RANGE;
+    case HV_ERROR_SLOTS_FULL:
+        return HV_LINK_FULL;
+    default:
+        return HV_LINK_REFUSED;
     }
+}
+
+static void answer(hv_link_t *link, hv_status_t status)
+{
+    hv_link_answer(link, code_of(status), (uint32_t)status, 0u);
 }
 
 /* The bytes in order, without gaps. */
@@ -132,24 +141,28 @@ static void take_data(hv_link_t *link)
         hv_link_answer(link, HV_LINK_ORDER, 0u, 0u);
         return;
     }
-    answer(link, hv_store_write(&payload[AT_BYTES], link->request.size_bytes - AT_BYTES), HV_LINK_RANGE);
+    answer(link, hv_store_write(&payload[AT_BYTES], link->request.size_bytes - AT_BYTES));
 }
 
+/* Of a person whose bundle is damaged the size is 0, and so is what else is not known any more. */
 static void give_entry(hv_link_t *link)
 {
     const uint32_t index = hv_link_get_u16(link->request.payload);
     uint8_t *const data = hv_link_data(link);
-    hv_store_person_t person;
-    if (hv_store_person(index, &person) != HV_OK) {
+    hv_slots_person_t person;
+    hv_bundle_t bundle;
+    const hv_status_t status = hv_store_person(index, &person);
+    if (status == HV_ERROR_ARGUMENT) {
         hv_link_answer(link, HV_LINK_RANGE, 0u, 0u);
         return;
     }
+    const bool whole = (status == HV_OK) && (hv_bundle_open(person.bundle, person.size_bytes, &bundle) == HV_OK);
     hv_link_put_u16(data, hv_store_people());
     hv_link_put_u16(&data[2], index);
-    (void)memcpy(&data[4], hv_store_user(&person), HV_STORE_USER_BYTES);
-    hv_link_put_u32(&data[20], hv_store_version(&person));
-    hv_link_put_u32(&data[24], person.size_bytes);
-    hv_link_put_u32(&data[28], (uint32_t)hv_store_threshold(&person));
+    (void)memcpy(&data[4], person.identity.user, HV_BUNDLE_USER_BYTES);
+    hv_link_put_u32(&data[20], person.identity.version);
+    hv_link_put_u32(&data[24], whole ? person.size_bytes : 0u);
+    hv_link_put_u32(&data[28], whole ? (uint32_t)hv_bundle_threshold(&bundle) : 0u);
     hv_link_answer(link, HV_LINK_DONE, 0u, ENTRY_BYTES);
 }
 
@@ -157,23 +170,23 @@ bool hv_people_serve(hv_link_t *link)
 {
     switch (link->request.kind) {
     case HV_LINK_BUNDLE_BEGIN:
-        answer(link, hv_store_receive(hv_link_get_u32(link->request.payload)), HV_LINK_RANGE);
+        answer(link, hv_store_receive(hv_link_get_u32(link->request.payload)));
         return false;
     case HV_LINK_BUNDLE_DATA:
         take_data(link);
         return false;
     case HV_LINK_BUNDLE_COMMIT:
-        answer(link, hv_store_commit(), HV_LINK_FULL);
+        answer(link, hv_store_commit());
         return true;
     case HV_LINK_BUNDLE_ABORT:
         hv_store_abort();
-        answer(link, HV_OK, HV_LINK_RANGE);
+        answer(link, HV_OK);
         return false;
     case HV_LINK_PEOPLE:
         give_entry(link);
         return false;
     case HV_LINK_REMOVE:
-        answer(link, hv_store_remove(link->request.payload), HV_LINK_RANGE);
+        answer(link, hv_store_remove(link->request.payload));
         return true;
     default:
         hv_link_answer(link, HV_LINK_UNKNOWN, 0u, 0u);
