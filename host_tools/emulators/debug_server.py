@@ -18,8 +18,10 @@ from host_tools.emulators.qemu import Qemu
 STOP_TIMEOUT_S = 5.0
 
 
-def server_argv(board: Board, port: int) -> tuple[str, ...]:
+def server_argv(board: Board, port: int, serial: str = "none") -> tuple[str, ...]:
     """Returns the call that starts the server on a port of this machine.
+
+    `serial` is where the board's serial port goes, as QEMU's own option says it.
 
     Raises:
         HvError: QEMU does not run that board.
@@ -34,22 +36,22 @@ def server_argv(board: Board, port: int) -> tuple[str, ...]:
     return (
         str(path),
         *("-machine", machine),
-        *("-display", "none", "-monitor", "none", "-serial", "none"),
+        *("-display", "none", "-monitor", "none", "-serial", serial),
         *(("-bios", "none") if machine == "virt" else ()),
         *("-S", "-gdb", f"tcp:127.0.0.1:{port}"),
     )
 
 
 @contextlib.contextmanager
-def debug_server(board: Board) -> Iterator[str]:
+def debug_server(board: Board, serial: str = "none") -> Iterator[str]:
     """Runs the server; yields its host:port at once, and ends it afterwards.
 
     Nobody waits for it here: gdb tries again until there is a server, and whoever connects first is
     the only debugger.
     """
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
-        server_argv(board, port),
+        server_argv(board, port, serial),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -65,7 +67,8 @@ def debug_server(board: Board) -> Iterator[str]:
             process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
