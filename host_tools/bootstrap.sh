@@ -18,7 +18,7 @@ declare -A packages=(
 if [ "$purpose" = test ]; then
     packages[riscv64-unknown-elf-gcc]="gcc-riscv64-unknown-elf"
     packages[qemu-system-riscv32]="qemu-system-misc"
-    packages[clang]="clang libclang-rt-14-dev"
+    packages[clang]="clang libclang-rt-14-dev" # Debian 12's
     packages[cppcheck]="cppcheck"
     packages[gdb-multiarch]="gdb-multiarch"
     packages[cmake]="cmake"
@@ -52,6 +52,16 @@ missing_packages() {
         command -v "$program" >/dev/null || printf '%s ' "${packages[$program]}"
     done
     "$python" -c 'import ensurepip, venv' 2>/dev/null || printf 'python3-venv '
+    missing_sanitisers
+}
+
+# A clang that was here before may lack its sanitisers and libFuzzer, which are a package of their own.
+missing_sanitisers() {
+    [ "$purpose" = test ] && command -v clang >/dev/null || return 0
+    local version
+    version=$(clang -dumpversion | cut -d. -f1)
+    find "$(clang -print-resource-dir)/" -name 'libclang_rt.fuzzer*' 2>/dev/null | grep -q . ||
+        printf 'libclang-rt-%s-dev ' "$version"
 }
 
 make_environment() {
