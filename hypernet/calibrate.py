@@ -109,14 +109,7 @@ def with_cohort(
     if normalised:
         directions = unit_directions(generator, learnt.embeddings).numpy()
         projection = torch.from_numpy(whitening(features, projection.numpy(), people, shrinkage))
-        own = own_view(
-            directions,
-            features,
-            projection.numpy(),
-            people,
-            shrinkage=shrinkage,
-            share=share,
-        )
+        own = own_view(directions, features, projection.numpy(), people, share)
     parts = (generator.architecture, generator.shared_body(), projection, generator.space())
     made = TwoViewsGenerator(*parts, own=own) if own else LastLayerGenerator(*parts)
     rows = np.concatenate([projection.numpy(), own.axes]) if own else projection.numpy()

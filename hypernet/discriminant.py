@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_OWN_SHRINKAGE = 3.0  # of the own view; from 1 to 10 it hardly matters
+
 _AXES = 256
 """Directions of the features in which the body's part may lie: they hold nearly all of its use,
 and a checkpoint stays small."""
@@ -76,8 +78,6 @@ def own_view(
     features: NDArray[np.float32],
     projection: NDArray[np.float32],
     people: NDArray[np.intp],
-    *,
-    shrinkage: float,
     share: float,
 ) -> OwnView | None:
     """What the body's own features of the enrolment photograph add to P^T e.
@@ -90,7 +90,6 @@ def own_view(
         features: [N, F] of the same photographs.
         projection: [D, F], P as it is used.
         people: int [N], who is on them, 0, 1, ....
-        shrinkage: k.
         share: the own view's deviation in the scores of many people, over the encoder's.
 
     Returns:
@@ -99,7 +98,7 @@ def own_view(
     if share == 0 or not _repeated(people).any():
         return None
     unit = as_decided(features, normalised=True)
-    view = _view(unit, people, shrinkage)
+    view = _view(unit, people)
     some = unit[:_MEASURED]
     encoder = np.asarray(directions[:_MEASURED].astype(np.float64) @ projection)
     gain = share * _deviation(encoder, some) / _deviation(_seen_by(view, some), some)
@@ -125,13 +124,13 @@ def as_decided(features: NDArray[np.floating], *, normalised: bool) -> Floats:
     return np.asarray(h / np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12))
 
 
-def _view(unit: Floats, people: NDArray[np.intp], shrinkage: float) -> OwnView:
+def _view(unit: Floats, people: NDArray[np.intp]) -> OwnView:
     """The discriminant within the features' first principal directions."""
     mean = unit.mean(axis=0)
     within = within_people(unit, people)
     _, directions = np.linalg.eigh(np.cov(unit.T))
     axes = directions[:, ::-1][:, :_AXES].T
-    added = shrinkage * np.trace(within) / len(within)
+    added = _OWN_SHRINKAGE * np.trace(within) / len(within)
     metric = np.linalg.inv(axes @ within @ axes.T + added * np.eye(len(axes)))
     return OwnView(
         mean=mean.astype(np.float32),

@@ -66,7 +66,7 @@ class Config:
     watch_folds: tuple[int, ...] = (9,)
     false_accept_rate: float = number(0.01, least=1e-6, most=0.5)
     normalise: bool = True
-    shrinkage: float = number(3.0, least=0.01, most=1e6)
+    shrinkage: float = number(30.0, least=0.01, most=1e6)
     own_view: float = number(0.35, least=0, most=10)
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -87,7 +87,7 @@ def _error(heads: np.ndarray, unit: np.ndarray, people: np.ndarray) -> float:
 
 def test_the_own_view_knows_what_the_body_always_gets_wrong() -> None:
     directions, features, people, world = _biased_people(0)
-    view = own_view(directions, features, world, people, shrinkage=3.0, share=0.5)
+    view = own_view(directions, features, world, people, 0.5)
     assert view is not None
     np.testing.assert_allclose(view.axes @ view.axes.T, np.eye(len(view.axes)), atol=1e-5)
 
@@ -99,7 +99,7 @@ def test_the_own_view_knows_what_the_body_always_gets_wrong() -> None:
 
 def test_the_share_is_that_of_the_scores_deviations() -> None:
     directions, features, people, world = _biased_people(0)
-    view = own_view(directions, features, world, people, shrinkage=3.0, share=0.3)
+    view = own_view(directions, features, world, people, 0.3)
     assert view is not None
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     own = (unit - view.mean) @ view.axes.T @ view.metric @ view.axes
@@ -111,13 +111,13 @@ def test_the_share_is_that_of_the_scores_deviations() -> None:
 
 def test_no_share_is_no_own_view() -> None:
     directions, features, people, world = _biased_people(0)
-    assert own_view(directions, features, world, people, shrinkage=3.0, share=0.0) is None
+    assert own_view(directions, features, world, people, 0.0) is None
 
 
 def test_people_with_one_photograph_each_give_no_own_view() -> None:
     directions, features, _, world = _biased_people(0)
     people = np.arange(len(features), dtype=np.intp)
-    assert own_view(directions, features, world, people, shrinkage=3.0, share=0.3) is None
+    assert own_view(directions, features, world, people, 0.3) is None
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_the_last_layer_is_the_sum_of_both_views(
     with torch.no_grad():
         encoder = tiny_generator.enrolled(embeddings, images)
         both = two_views.enrolled(embeddings, images)
-    expected = encoder["head.weight"].numpy() + seen @ axes.T @ metric.T @ axes
+    expected = encoder["head.weight"].numpy() + np.sqrt(2) * seen @ axes.T @ metric.T @ axes
     np.testing.assert_allclose(both["head.weight"].numpy(), expected, rtol=1e-4, atol=1e-5)
     assert np.abs(expected - encoder["head.weight"].numpy()).max() > 0.01
     assert all(torch.equal(both[name], encoder[name]) for name in both if name != "head.weight")
