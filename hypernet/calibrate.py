@@ -46,7 +46,9 @@ def calibrate(
     generator.eval()
     cohort = None
     if plan.normalise and isinstance(generator, LastLayerGenerator):
-        generator, cohort = with_cohort(generator, learnt, share=plan.own_view)
+        generator, cohort = with_cohort(
+            generator, learnt, shrinkage=plan.shrinkage, share=plan.own_view
+        )
     checkpoint = Checkpoint(
         name=plan.name,
         architecture=generator.architecture,
@@ -87,13 +89,14 @@ def _data(learnt: FaceTable, plan: Config) -> str:
 
 
 def with_cohort(
-    generator: LastLayerGenerator, learnt: FaceTable, *, share: float = 0.0
+    generator: LastLayerGenerator, learnt: FaceTable, *, shrinkage: float, share: float
 ) -> tuple[LastLayerGenerator, Cohort]:
     """Makes the last layer a discriminant (discriminant.py) and measures the cohort for it.
 
     Args:
         generator: of last layers; not changed.
         learnt: photographs of the training people, all with a face.
+        shrinkage: of the features' covariance within people (`discriminant.whitening`).
         share: of the body's own view in the scores (`discriminant.own_view`); 0 leaves it out.
 
     Returns:
@@ -105,7 +108,7 @@ def with_cohort(
     projection, own = generator.projection.detach(), None
     if normalised:
         directions = unit_directions(generator, learnt.embeddings).numpy()
-        projection = torch.from_numpy(whitening(directions, features, projection.numpy(), people))
+        projection = torch.from_numpy(whitening(features, projection.numpy(), people, shrinkage))
         own = own_view(directions, features, projection.numpy(), people, share)
     parts = (generator.architecture, generator.shared_body(), projection, generator.space())
     made = TwoViewsGenerator(*parts, own=own) if own else LastLayerGenerator(*parts)

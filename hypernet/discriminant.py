@@ -17,22 +17,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hypernet.evaluation import equal_error_rate
-
 Floats = NDArray[np.float64]
 
-STRENGTHS = (100.0, 30.0, 10.0, 3.0, 1.0)
-"""Shrinkages k that are tried, weakest effect first. Below 1 the small variances, badly known,
-decide too much."""
-
-_OWN_STRENGTH = 3.0  # shrinkage of the body's part; from 1 to 10 it hardly matters
+_OWN_SHRINKAGE = 3.0  # of the own view; from 1 to 10 it hardly matters
 
 _AXES = 256
 """Directions of the features in which the body's part may lie: they hold nearly all of its use,
 and a checkpoint stays small."""
 
-_JUDGED = 2000
-"""Photographs on which candidates are compared: their square is held in memory."""
+_MEASURED = 2000
+"""Photographs on which deviations are measured: their square is held in memory."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,37 +45,32 @@ class OwnView:
 
 
 def whitening(
-    directions: NDArray[np.float32],
     features: NDArray[np.float32],
     projection: NDArray[np.float32],
     people: NDArray[np.intp],
+    shrinkage: float,
 ) -> NDArray[np.float32]:
     """The projection that weighs features down which vary among one person's photographs.
 
-    P becomes P (C + k v I)^-1. k is chosen on half of the people with the statistics of the other
-    half, and none at all is kept where it helps nobody there.
+    P becomes P (C + k v I)^-1. The shrinkage k is not chosen on the people given here: where a body
+    has learnt from them, they vary less than anybody else will.
 
     Args:
-        directions: [N, D], centred embeddings of unit length.
-        features: [N, F] of the same photographs.
+        features: [N, F], of photographs.
         projection: [D, F].
         people: int [N], who is on them, 0, 1, ....
+        shrinkage: k.
 
     Returns:
-        float32 [D, F], of the same norm as `projection`; it itself where nothing helped.
+        float32 [D, F], of the norm of `projection`; it itself where nobody has two photographs.
     """
-    halves = _halved(features, people)
-    if halves is None:
+    if not _repeated(people).any():
         return projection
-    start = projection.astype(np.float64)
-    shown = directions[halves.judge]
-    within = within_people(halves.learn, halves.learn_people)
-    errors = {k: halves.error(shown @ _solved(start, within, k)) for k in STRENGTHS}
-    best = min(errors, key=lambda k: errors[k])
-    if errors[best] >= halves.error(shown @ start):
-        return projection
-    unit = as_decided(features, normalised=True)
-    return _solved(start, within_people(unit, people), best).astype(np.float32)
+    within = within_people(as_decided(features, normalised=True), people)
+    shrunk = within + shrinkage * np.trace(within) / len(within) * np.eye(len(within))
+    solved = np.linalg.solve(shrunk, projection.T.astype(np.float64)).T
+    norm = np.linalg.norm(projection) / np.linalg.norm(solved)
+    return np.asarray(solved * norm, np.float32)
 
 
 def own_view(
@@ -110,8 +99,8 @@ def own_view(
         return None
     unit = as_decided(features, normalised=True)
     view = _view(unit, people)
-    some = unit[:_JUDGED]
-    encoder = np.asarray(directions[:_JUDGED].astype(np.float64) @ projection)
+    some = unit[:_MEASURED]
+    encoder = np.asarray(directions[:_MEASURED].astype(np.float64) @ projection)
     gain = share * _deviation(encoder, some) / _deviation(_seen_by(view, some), some)
     return replace(view, metric=(gain * view.metric).astype(np.float32))
 
@@ -135,56 +124,14 @@ def as_decided(features: NDArray[np.floating], *, normalised: bool) -> Floats:
     return np.asarray(h / np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Halves:
-    """People from whom statistics are learnt, and others on whom heads are judged.
-
-    Attributes:
-        learn: [L, F], features of unit length of the first half.
-        learn_people: int [L].
-        judge: int [J], rows of the second half.
-        judged: [J, F], their features of unit length.
-        same: bool [J, J].
-    """
-
-    learn: Floats
-    learn_people: NDArray[np.intp]
-    judge: NDArray[np.intp]
-    judged: Floats
-    same: NDArray[np.bool_]
-
-    def error(self, heads: Floats) -> float:
-        """Equal error rate of the judged photographs' own heads, [J, F], on the others."""
-        unit = as_decided(heads, normalised=True)
-        others = ~np.eye(len(unit), dtype=bool)
-        return equal_error_rate((unit @ self.judged.T)[others], self.same[others])
-
-
-def _halved(features: NDArray[np.float32], people: NDArray[np.intp]) -> _Halves | None:
-    """None where there is nothing to learn from or to judge by."""
-    unit = as_decided(features, normalised=True)
-    learn, judge = people % 2 == 0, np.flatnonzero(people % 2 == 1)[:_JUDGED]
-    same = people[judge][:, None] == people[judge][None]
-    kinds = same[~np.eye(len(judge), dtype=bool)]
-    if kinds.all() or not kinds.any() or not _repeated(people[learn]).any():
-        return None
-    return _Halves(
-        learn=unit[learn],
-        learn_people=people[learn],
-        judge=judge,
-        judged=unit[judge],
-        same=same,
-    )
-
-
 def _view(unit: Floats, people: NDArray[np.intp]) -> OwnView:
     """The discriminant within the features' first principal directions."""
     mean = unit.mean(axis=0)
     within = within_people(unit, people)
     _, directions = np.linalg.eigh(np.cov(unit.T))
     axes = directions[:, ::-1][:, :_AXES].T
-    shrinkage = _OWN_STRENGTH * np.trace(within) / len(within)
-    metric = np.linalg.inv(axes @ within @ axes.T + shrinkage * np.eye(len(axes)))
+    added = _OWN_SHRINKAGE * np.trace(within) / len(within)
+    metric = np.linalg.inv(axes @ within @ axes.T + added * np.eye(len(axes)))
     return OwnView(
         mean=mean.astype(np.float32),
         axes=axes.astype(np.float32),
@@ -201,12 +148,6 @@ def _seen_by(view: OwnView, unit: Floats) -> Floats:
 def _deviation(heads: Floats, unit: Floats) -> float:
     """Typical deviation of heads' scores over photographs."""
     return float(np.sqrt(np.mean(np.var(heads @ unit.T, axis=1))))
-
-
-def _solved(projection: Floats, within: Floats, strength: float) -> Floats:
-    shrunk = within + strength * np.trace(within) / len(within) * np.eye(len(within))
-    solved = np.linalg.solve(shrunk, projection.T).T
-    return np.asarray(solved * np.linalg.norm(projection) / np.linalg.norm(solved))
 
 
 def _repeated(people: NDArray[np.intp]) -> NDArray[np.bool_]:

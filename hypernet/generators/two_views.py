@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -54,9 +55,14 @@ class TwoViewsGenerator(LastLayerGenerator):
         return {"own": OwnView(**parts)}
 
     def enrolled(self, embeddings: Tensor, images: Tensor) -> Theta:
-        """Adds the mean of the photographs' own features to the last layer."""
+        """Adds the mean of the photographs' own features to the last layer.
+
+        The encoder's mean direction is brought to unit length, so one photograph weighs as much as
+        three; of the body's features, which are far noisier, three are worth more: sqrt(N).
+        """
         theta = super().enrolled(embeddings, images)
         seen = self._features(images, theta).mean(dim=0) - self.own_mean
+        seen = seen * math.sqrt(len(images))
         own = self.own_axes.T @ (self.own_metric @ (self.own_axes @ seen))
         weight = f"{self.head}.weight"
         theta[weight] = theta[weight] + own[None]

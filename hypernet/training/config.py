@@ -41,6 +41,8 @@ class Config:
         false_accept_rate: at which the threshold is chosen, on pairs of train_folds.
         normalise: whiten the last layer and give every person a threshold of their own
             (hypernet/cohort.py), where everybody shares the body.
+        shrinkage: of the last layer's discriminant (hypernet/discriminant.py): the smaller, the
+            more the covariance within people decides.
         own_view: how much the body's own view of the enrolment photograph moves a score, as a share
             of what the encoder's does (hypernet/discriminant.py); 0 leaves it out.
         augmentation: how training images are changed.
@@ -64,6 +66,7 @@ class Config:
     watch_folds: tuple[int, ...] = (9,)
     false_accept_rate: float = number(0.01, least=1e-6, most=0.5)
     normalise: bool = True
+    shrinkage: float = number(30.0, least=0.01, most=1e6)
     own_view: float = number(0.35, least=0, most=10)
     augmentation: Augmentation = field(default_factory=Augmentation)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

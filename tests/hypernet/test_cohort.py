@@ -55,7 +55,7 @@ def checkpoint(
             {**TINY, "layers": layers, "personal": ["head.*", "d.*"]}
         )
         tiny_generator.architecture = architecture
-    generator, cohort = with_cohort(tiny_generator, table)
+    generator, cohort = with_cohort(tiny_generator, table, shrinkage=3.0, share=0.35)
     return dataclasses.replace(
         tiny_checkpoint,
         architecture=architecture,
