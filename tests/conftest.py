@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import hypothesis
 import pytest
 
 from codegen.errors import HvError
-from host_tools.cache import CACHE_VARIABLE
+from host_tools.cache import CACHE_VARIABLE, cache_folder
 
 # The same examples on every run and machine; HVCODEGEN_HYPOTHESIS=search looks for new ones.
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True, database=None)
@@ -41,8 +42,9 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Libraries that tests build do not end up in the user's cache."""
+    """Libraries that tests build do not end up in the user's cache; what set-up fetched is in."""
     folder: Path = tmp_path_factory.mktemp("cache")
+    shutil.copytree(cache_folder("monocypher"), folder / "monocypher")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(folder))
         yield
