@@ -11,7 +11,7 @@
 
 #define BLOCK_BYTES 256u
 #define WRITE_BYTES 4u
-/* One slot is always free for the next bundle. */
+/* One more than people, for the next bundle. */
 #define DATA_BLOCKS ((HV_STORAGE_PEOPLE + 1u) * ((HV_STORAGE_BUNDLE_BYTES + (BLOCK_BYTES - 1u)) / BLOCK_BYTES))
 /* 58 records of 44 bytes: room for at least nine user ids with four people. */
 #define JOURNAL_BLOCK_BYTES 2560u

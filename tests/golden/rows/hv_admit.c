@@ -53,7 +53,10 @@ hv_status_t hv_bundle_admit(const uint8_t bytes[], uint32_t available, const hv_
     if (available > policy->most_bytes) {
         return HV_ERROR_BUNDLE_SIZE;
     }
-    hv_bundle_t whole = {NULL, 0, 0};
+    hv_bundle_t whole;
+    whole.bytes = NULL; /* one by one: clang would call memset for all at once */
+    whole.size_bytes = 0;
+    whole.records = 0;
     hv_status_t status = hv_bundle_open(bytes, available, &whole);
     if ((status == HV_OK) && (whole.size_bytes != available)) {
         status = HV_ERROR_BUNDLE_SIZE;
