@@ -136,6 +136,25 @@ class Program:
     advances: tuple[Advance, ...]  # of the streamed layers and the input, the deepest first
 
     @property
+    def repeat_from(self) -> int:
+        """The first layer that is a person's, if it and those behind it leave what they read.
+
+        Then the next person on the same image needs these layers alone. 0: the whole network.
+        """
+        personal = {member.tensor.rpartition(".")[0] for member in self.person.members}
+        first = min((step.index for step in self.steps if step.name in personal), default=0)
+        tail = self.steps[first:]
+        shared = {step.name: step for step in self.steps[:first]}
+        read = {name for step in tail for name in step.inputs if name not in _names(tail)}
+        if first < max(self.streamed, 1) or not read <= shared.keys():
+            return 0
+        names = _names(tail)
+        written = [_area(step) for step in tail if step.function is not None]
+        written += [_area(area) for area in self.scratch if area.layer in names]
+        kept = [_area(shared[name]) for name in read]
+        return 0 if any(_overlap(one, other) for one in written for other in kept) else first
+
+    @property
     def streamed(self) -> int:
         """How many layers, the first ones, are computed row by row."""
         return max(len(self.advances) - 1, 0)
@@ -152,6 +171,19 @@ class Program:
         """Name of the file of the kernels' assembly, if there is any."""
         has_any = any(step.assembly for step in self.steps)
         return f"{self.prefix}_kernels.S" if has_any else None
+
+
+def _names(steps: Iterable[Step]) -> set[str]:
+    return {step.name for step in steps}
+
+
+def _area(what: Step | ScratchArea) -> range:
+    """Where it lies in the arena."""
+    return range(what.offset_bytes, what.offset_bytes + what.size_bytes)
+
+
+def _overlap(one: range, other: range) -> bool:
+    return max(one.start, other.start) < min(one.stop, other.stop)
 
 
 def lower(scheduled: ScheduledNet, plan: MemoryPlan) -> Program:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codegen.lower import Program, ScratchArea, lower
+from codegen.nets import QuantNet
+from codegen.plan import plan_memory
+from codegen.schedule import schedule
+from codegen.targets import find_target
+from tests import networks
 from tests.c_host import RUNTIME, shared_library
 
 NOBODY = 2**32 - 1
@@ -73,3 +80,20 @@ def test_a_difference_in_the_last_bit_decides(library: ctypes.CDLL) -> None:
     near = [(LARGEST - 1, LARGEST, True), (LARGEST, LARGEST, True)]
     assert _chosen(library, near, normalised=True)[0] == 1
     assert _chosen(library, near[::-1], normalised=True)[0] == 0
+
+
+def test_only_personal_layers_are_repeated_and_only_if_they_leave_what_they_read() -> None:
+    program = lower_net(networks.conv_head())
+    first = program.repeat_from
+    assert [step.name for step in program.steps[first:]] == ["head", "decision"]
+    assert lower_net(networks.depthwise_all()).repeat_from == 0
+    (read,) = (step for step in program.steps if step.name == program.steps[first].inputs[0])
+    last = dataclasses.replace(program.steps[-1], offset_bytes=read.offset_bytes)
+    assert dataclasses.replace(program, steps=(*program.steps[:-1], last)).repeat_from == 0
+    area = ScratchArea(offset_name="X", offset_bytes=0, size_bytes=2**20, layer="head")
+    assert dataclasses.replace(program, scratch=(area,)).repeat_from == 0
+
+
+def lower_net(net: QuantNet) -> Program:
+    scheduled = schedule(net, find_target("cortex-m4"))
+    return lower(scheduled, plan_memory(scheduled))

@@ -101,14 +101,6 @@ FAULTS = (
         False,
     ),
     (
-        "leaves an unfinished half to itself",
-        "hv_journal.c",
-        "        status = clear_other(journal, halves);\n",
-        "        (void)clear_other;\n",
-        "stm32l4",
-        False,
-    ),
-    (
         "lets a removed person's bundle in again",
         "hv_slots.c",
         "known.number : (known.number + 1u)",

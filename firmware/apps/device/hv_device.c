@@ -38,6 +38,7 @@ static uint32_t image_received; /* HV_MODEL_IMAGE_BYTES: whole */
 
 static hv_model_result_t result;
 static bool has_result;
+static bool arena_is_run; /* it is as a whole run on the image left it */
 
 static hv_steps_t steps;
 static hv_piece_t piece;
@@ -50,6 +51,7 @@ void hv_device_begin(void)
     image_received = 0u;
     has_result = false;
     has_piece = false;
+    arena_is_run = false;
     hv_people_begin();
 }
 
@@ -146,7 +148,26 @@ static void take_image(hv_link_t *link)
     image_received = offset + size_bytes;
     has_result = false;
     has_piece = false;
+    arena_is_run = false;
     hv_link_answer(link, HV_LINK_DONE, 0u, 0u);
+}
+
+/* A whole run, or after one on the same image the person's own layers alone: those that are shared have not changed. */
+static hv_status_t run_person(const void *person)
+{
+#if defined(HV_MODEL_REPEAT_FROM) && (HV_MODEL_REPEAT_FROM > 0u)
+    if (arena_is_run) {
+        hv_status_t status = HV_OK;
+        for (uint32_t layer = HV_MODEL_REPEAT_FROM; (layer < HV_MODEL_LAYERS) && (status == HV_OK); layer++) {
+            status = hv_model_layer(layer, person, image, arena);
+        }
+        if (status == HV_OK) {
+            (void)memcpy(&result, &arena[hv_model_tensors[HV_MODEL_LAYERS - 1u].offset_bytes], sizeof(result));
+        }
+        return status;
+    }
+#endif
+    return hv_model_run(person, image, arena, &result);
 }
 
 static void run(hv_link_t *link)
@@ -164,10 +185,11 @@ static void run(hv_link_t *link)
     has_piece = false; /* the arena is used anew */
     hv_board_kick();
     const uint32_t begun = hv_board_cycles();
-    const hv_status_t status = hv_model_run(person, image, arena, &result);
+    const hv_status_t status = run_person(person);
     const uint32_t cycles = hv_board_cycles() - begun;
     hv_board_kick();
     has_result = status == HV_OK;
+    arena_is_run = has_result;
     uint8_t *const data = hv_link_data(link);
     const uint32_t room = HV_LINK_DATA_BYTES - RAN_BYTES;
     const uint32_t shown = (sizeof(result) < room) ? (uint32_t)sizeof(result) : room;
@@ -218,6 +240,7 @@ static void step(hv_link_t *link)
         refuse_person(link, status);
         return;
     }
+    arena_is_run = false;
     if (number == 0u) {
         status = hv_steps_begin(&steps, person, image, arena);
     }
@@ -250,6 +273,7 @@ static void selftest(hv_link_t *link)
 {
     uint32_t data_bytes = 0u;
     image_received = 0u; /* the test's own image takes its place */
+    arena_is_run = false;
     has_result = false;
     has_piece = false;
     hv_board_kick();

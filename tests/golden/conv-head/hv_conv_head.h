@@ -25,6 +25,8 @@
 #define HV_CONV_HEAD_PERSON_BYTES 128u
 #define HV_CONV_HEAD_PERSON_ALIGNMENT 4u
 #define HV_CONV_HEAD_LAYERS 6u
+/* After a run, the next person's verdict on the same image takes the layers from here on alone; 0: all of them. */
+#define HV_CONV_HEAD_REPEAT_FROM 4u
 
 /* The first bytes of the ABI hash; a person whose bytes differ is refused. */
 #define HV_CONV_HEAD_ABI {0xb1, 0x26, 0xf1, 0x3a, 0xa8, 0xff, 0x32, 0x50, 0x13, 0x49, 0x03, 0x29, 0x14, 0x49, 0x9a, 0xd2}
