@@ -70,10 +70,9 @@ def app_sources(name: str, board: Board) -> tuple[Path, ...]:
 def app_flags(name: str, board: Board) -> tuple[str, ...]:
     """Returns the options that tell an application's sources about its board."""
     app = _load(name)
-    flags = ["-I", str(resource("firmware") / "drivers")]
     if not app.drivers:
-        return tuple(flags)
-    flags.append(f'-DHV_BOARD_NAME="{board.name}"')
+        return ()
+    flags = ["-I", str(resource("firmware") / "drivers"), f'-DHV_BOARD_NAME="{board.name}"']
     uart = board.uart
     if UART in app.drivers and uart is not None:
         flags += [
