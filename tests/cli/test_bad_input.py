@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -298,8 +299,11 @@ def test_interrupt_leaves_nothing_behind(
         assert child.returncode in (0, 130), child.stderr
         left = {p.name for p in work.iterdir()} - {"build"}
         assert not left, left
-        hidden = {p.stem for p in store.iterdir()} - {"alice", "bob"}
+        versions = store / "alice.bundle.json"  # a version is kept before it is given away
+        hidden = {p.stem for p in store.iterdir()} - {"alice", "bob", versions.stem}
         assert not hidden, hidden
+        if versions.exists():
+            assert json.loads(versions.read_text())["version"] == 1
         if child.returncode == 130 and verb == "enroll":
             assert not (store / "bob.safetensors").exists()
         if (store / "bob.safetensors").exists():
