@@ -131,14 +131,17 @@ def progress(items: Sequence[T], label: str) -> Iterator[T]:
 
 def photo_progress(done: int, total: int) -> None:
     """A line now and then while a collection of photographs is read."""
-    if done == total or done % 250 == 0:
-        talk(f"  {done} of {total} photographs")
+    _tell_count(done, total, "photographs")
 
 
 def composite_progress(done: int, total: int) -> None:
     """A line now and then while faces are put together."""
+    _tell_count(done, total, "composite faces")
+
+
+def _tell_count(done: int, total: int, what: str) -> None:
     if done == total or done % 250 == 0:
-        talk(f"  {done} of {total} composite faces")
+        talk(f"  {done} of {total} {what}")
 
 
 def table(headings: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[str]:

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ def _train(
             architecture,
             config,
             encoder=DlibEncoder().name,
-            composites=_composites(faces, config),
+            compose=_composer(config),
             report=_reports(config, folder if tensorboard and processes.leads else None),
             start=start,
             saved=saved,
@@ -127,17 +128,16 @@ def _train(
     return path
 
 
-def _composites(faces: FaceTable, config: Config) -> FaceTable | None:
-    """Made once, then kept in the cache."""
+def _composer(config: Config) -> Callable[[FaceTable], FaceTable] | None:
+    """Makes the composites that the config asks for; once, then they are kept in the cache."""
     from hypernet.data.composites import compose_faces
     from hypernet.dlib_encoder import DlibEncoder
-    from hypernet.training.loop import learnt_from
 
     if not config.composites:
         return None
-    return compose_faces(
-        learnt_from(faces, config),
-        config.composites,
+    return partial(
+        compose_faces,
+        count=config.composites,
         seed=config.seed,
         encoder=DlibEncoder,
         workers=2,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from codegen.errors import HvError
 from hypernet.backbone import CROP_PX, FaceEncoder, Image
 from hypernet.data.base import digest_of
 from hypernet.data.cache import read_cache
@@ -43,7 +44,7 @@ def compose_faces(
     """Makes composites of the photographs of a table, or reads the cached ones.
 
     Args:
-        table: photographs with a face, of two people at least.
+        table: photographs with a face.
         count: composites to make.
         seed: of the choice of people and of how they are joined.
         encoder: makes the face encoder, once in every process.
@@ -53,6 +54,9 @@ def compose_faces(
 
     Returns:
         Composites, each a person of its own, of fold 0.
+
+    Raises:
+        HvError: the photographs show fewer than two people.
     """
     photos = [
         Photo(file=f"composite-{row:07}", person=f"composite {row:07}", fold=0)
@@ -62,8 +66,17 @@ def compose_faces(
     known = read_cache(path, photos)
     if known is not None:
         return known
-    composer = Composer(chips=table.chips, people=table.person_numbers(), seed=seed)
-    return fill_table(path, photos, composer, encoder, workers=workers, progress=progress)
+    people = table.person_numbers()
+    if not people.any():  # 0 is the first person's number
+        raise HvError(
+            "composites need photographs of two people",
+            where=f"{len(people)} photographs of {len(np.unique(people))}",
+            hint="more training folds, or composites = 0",
+        )
+    composer = Composer(chips=table.chips, people=people, seed=seed)
+    return fill_table(
+        path, photos, composer, encoder, where="composites", workers=workers, progress=progress
+    )
 
 
 def _fingerprint(table: FaceTable, count: int, seed: int) -> str:

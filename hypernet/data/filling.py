@@ -31,6 +31,7 @@ def fill_table(
     describe: Describe,
     make_encoder: Callable[[], FaceEncoder],
     *,
+    where: str,
     workers: int,
     progress: Progress | None,
 ) -> FaceTable:
@@ -41,6 +42,7 @@ def fill_table(
         photos: what the rows are called.
         describe: makes a row.
         make_encoder: makes the face encoder, once in every process.
+        where: what the rows are made of, for messages.
         workers: processes; one keeps everything in this process.
         progress: told after every row.
 
@@ -54,7 +56,7 @@ def fill_table(
         if workers == 1:
             rows = _rows_here(describe, encoder, todo)
         else:
-            rows = _rows_there(describe, make_encoder, todo, workers)
+            rows = _rows_there(describe, make_encoder, todo, workers, where)
         with closing(rows):
             _fill(made, rows, len(photos), progress)
         made.finish(path)
@@ -80,7 +82,11 @@ def _rows_here(
 
 
 def _rows_there(
-    describe: Describe, encoder: Callable[[], FaceEncoder], todo: range, workers: int
+    describe: Describe,
+    encoder: Callable[[], FaceEncoder],
+    todo: range,
+    workers: int,
+    where: str,
 ) -> Generator[FaceRow, None, None]:
     """The same rows in the same order, made by other processes; closing it stops them."""
     with ProcessPoolExecutor(
@@ -90,7 +96,8 @@ def _rows_there(
             yield from pool.map(_work, todo, chunksize=16)
         except BrokenProcessPool as error:
             raise HvError(
-                "a process that describes faces has died",
+                "a process that looks for faces has died",
+                where=where,
                 hint="run again, it goes on where it stopped; with less memory: one worker",
             ) from error
 

@@ -67,7 +67,15 @@ def load_faces(
         return table
     refuse_mislabelled(source)
     describe = partial(_described, source)
-    return fill_table(path, source.photos, describe, encoder, workers=workers, progress=progress)
+    return fill_table(
+        path,
+        source.photos,
+        describe,
+        encoder,
+        where=str(source.where),
+        workers=workers,
+        progress=progress,
+    )
 
 
 def default_cache(source: Source) -> Path:

@@ -14,6 +14,7 @@ from hypernet.discriminant import OwnView
 from hypernet.generators.base import Theta
 from hypernet.generators.embedding_space import EmbeddingSpace
 from hypernet.generators.last_layer import LastLayerGenerator
+from hypernet.verifier import head_layer
 
 
 class TwoViewsGenerator(LastLayerGenerator):
@@ -70,6 +71,6 @@ class TwoViewsGenerator(LastLayerGenerator):
 
     def _features(self, images: Tensor, theta: Theta) -> Tensor:
         """What the head reads, of unit length: float [N, F]."""
-        source = {layer.name: layer for layer in self.architecture.layers}[self.head].inputs[0]
-        values = float_forward(self.architecture, theta, images.to(self.own_mean.dtype))
+        source = head_layer(self.architecture).inputs[0]
+        values = float_forward(self.architecture, theta, images)
         return F.normalize(values[source].flatten(1), dim=1)

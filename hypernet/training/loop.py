@@ -53,7 +53,7 @@ def train(
     *,
     encoder: str,
     report: Report,
-    composites: FaceTable | None = None,
+    compose: Callable[[FaceTable], FaceTable] | None = None,
     start: Checkpoint | None = None,
     saved: State | None = None,
     keeper: Keeper | None = None,
@@ -68,7 +68,7 @@ def train(
         config: how.
         encoder: name of the face encoder that made the embeddings.
         report: told after every step.
-        composites: of the training people (`learnt_from`), if the config asks for them.
+        compose: makes composites of the photographs that are learnt from.
         start: what the first stage begins from; None for random weights.
         saved: a state to go on from; `start` as it was at the beginning.
         keeper: logs and saves; without one nothing is written. Of the leading process only.
@@ -81,12 +81,12 @@ def train(
         HvError: too little data, or the loss is no longer finite.
         Stopped: the training was interrupted, and its state is saved.
     """
-    learnt = learnt_from(table, config)
+    learnt = _learnt_from(table, config)
     run = Run(
         config=config,
         learnt=Learnt(
             table=learnt,
-            composites=composites,
+            composites=compose(learnt) if compose else None,
             architecture=architecture,
             seed=config.seed,
             augmentation=config.augmentation,
@@ -118,7 +118,7 @@ def train(
     return replace(made, card={**made.card, "start": start.name if start else None})
 
 
-def learnt_from(table: FaceTable, config: Config) -> FaceTable:
+def _learnt_from(table: FaceTable, config: Config) -> FaceTable:
     """The photographs with a face of the training folds.
 
     Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from codegen.errors import HvError
 from hypernet.data import FOUND, FaceTable
 from hypernet.data.composites import Composer, compose_faces
 from tests.face_files import CornerEncoder
@@ -90,6 +91,11 @@ def test_they_are_made_once(faces: FaceTable, tmp_path: Path) -> None:
 
     again = _composed(faces, tmp_path, encoder=no_encoder)
     np.testing.assert_array_equal(made.chips, again.chips)
+
+
+def test_one_person_makes_none(faces: FaceTable, tmp_path: Path) -> None:
+    with pytest.raises(HvError, match="two people"):
+        _composed(faces.select(np.arange(2)), tmp_path)
 
 
 def test_tables_are_joined_row_by_row(faces: FaceTable, tmp_path: Path) -> None:
