@@ -20,7 +20,13 @@ from codegen.cli.signing import SigningOrder, signing_options
 @click.option(
     "--every", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="SECONDS"
 )
-@click.option("--count", "rounds", type=int, metavar="N", help="Rounds.  [default: until Ctrl-C]")
+@click.option(
+    "--count",
+    "rounds",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Rounds.  [default: until Ctrl-C]",
+)
 @signing_options
 @json_option
 def command(

@@ -26,6 +26,7 @@ from host_tools.regress.changes import Change, find_changes
 from host_tools.regress.record import (
     Fleet,
     UserRecord,
+    forget_images,
     read_fleet,
     read_images,
     tensor_hashes,
@@ -115,6 +116,8 @@ def check(folder: Path, place: Place, *, accept: bool = False) -> Checked:
     changes = find_changes(before, now)
     if accept and changes:
         write_record(folder, now)
+        for left in before.users.keys() - now.users.keys():
+            forget_images(folder, left)  # they show a person who is no longer here
     return Checked(before=before, now=now, changes=changes)
 
 

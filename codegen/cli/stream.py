@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from codegen.cli.live_images import Frame
     from codegen.cli.streaming import Known
     from codegen.cli.subject import Subject
+    from codegen.errors import HvError
     from host_tools.link.recording import Recording
     from host_tools.link.transports import Transport
 
@@ -81,7 +82,7 @@ def command(
       hvcodegen stream /dev/ttyACM0 --images visitors/ --record session.jsonl
       hvcodegen stream --replay session.jsonl
     """
-    if (replay is None) == ((folder is None) == (camera is None)):
+    if sum(given is not None for given in (folder, camera, replay)) != 1:
         raise click.UsageError("give one of --images, --camera and --replay")
     from codegen.cli.subject import Subject
     from codegen.store import load_user
@@ -93,11 +94,12 @@ def command(
         _replay(replay, as_json)
         return
     order.check()
+    if record and record.exists():
+        raise _exists(record)
     subjects = [Subject.from_user(load_user(store, name)) for name in users]
     with ExitStack() as stack:
         from codegen.cli.linking import bundle_of, transport_to
 
-        out = stack.enter_context(_new_file(record)) if record else None
         core = _core(emulate, target)
         extras = [signing.extras_of(store, subject) for subject in subjects]
         first = subjects[0] if subjects else None
@@ -106,6 +108,7 @@ def command(
             (subject, bundle_of(subject, core, extra))
             for subject, extra in zip(subjects, extras, strict=True)
         ]
+        out = stack.enter_context(_new_file(record)) if record else None
         _live(transport, out, bundles, (folder, camera, aligned), as_json)
 
 
@@ -195,14 +198,18 @@ def _core(emulate: str | None, target: str) -> str:
 
 def _new_file(path: Path) -> TextIO:
     """A session that was recorded is never written over."""
-    from codegen.errors import HvError
-
     try:
         return path.open("x", encoding="utf-8")
     except FileExistsError as error:
-        raise HvError(
-            "there is a file of that name", where=str(path), hint="give another one to --record"
-        ) from error
+        raise _exists(path) from error
+
+
+def _exists(path: Path) -> HvError:
+    from codegen.errors import HvError
+
+    return HvError(
+        "there is a file of that name", where=str(path), hint="give another one to --record"
+    )
 
 
 def _no_note(**_: object) -> None:

@@ -84,10 +84,15 @@ def command(
     from codegen.cli.batches import read_batch
     from codegen.targets import find_target
 
+    on_device = port is not None or emulate is not None
+    if on_device and any((board, compiler, emulator, witness)):
+        raise click.UsageError(
+            "--board, --compiler, --emulator and --witness are not for --on-device or --emulate"
+        )
     core = find_target(target)
     entry = subject.load()
     batch = read_batch(entry, files, folder, samples, aligned=aligned)
-    if port is not None or emulate is not None:
+    if on_device:
         from codegen.cli.verifying_device import verify_on_device
 
         order = PortOrder(port=port, board=emulate, baud=baud)

@@ -136,6 +136,11 @@ def read_images(folder: Path, user: str) -> NDArray[np.uint8]:
     return rows
 
 
+def forget_images(folder: Path, user: str) -> None:
+    """Deletes the images of a user whom the record no longer holds."""
+    (folder / IMAGES_FOLDER / f"{user}.npy").unlink(missing_ok=True)
+
+
 def _user(data: Mapping[str, Any]) -> UserRecord:
     return UserRecord(
         weights=str(data["weights"]),

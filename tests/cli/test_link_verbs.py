@@ -156,3 +156,30 @@ def test_without_opencv_a_camera_needs_it(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(__import__("sys").modules, "cv2", module)
     with pytest.raises(HvError, match="there is no camera 3"):
         list(from_camera(3, (1, 1, 3)))
+
+
+def test_a_port_that_is_not_there_leaves_no_recording(run: Run, tmp_path: Path) -> None:
+    session = tmp_path / "session.jsonl"
+    answer = run(
+        "stream", "socket://127.0.0.1:1", "--images", tmp_path, "--aligned", "--record", session
+    )
+    assert answer.code == 1
+    assert not session.exists()
+
+
+def test_one_source_of_images_and_no_more(run: Run, tmp_path: Path) -> None:
+    session = tmp_path / "session.jsonl"
+    session.write_text("{}\n")
+    sources = ("--images", tmp_path, "--camera", 0, "--replay", session)
+    for words in ((), sources[:4], sources[2:], sources):
+        answer = run("stream", *words)
+        assert (answer.code, "give one of --images" in answer.err) == (2, True), words
+
+
+@pytest.mark.parametrize(
+    "words", [("--board", BOARD), ("--compiler", "gcc"), ("--emulator", "qemu"), ("--witness", "x")]
+)
+def test_a_device_is_verified_alone(run: Run, alice: User, words: tuple[str, str]) -> None:
+    """What would be left out is refused: nobody shall believe that it was compared too."""
+    answer = run("verify", "--user", alice.name, "--emulate", BOARD, *words)
+    assert answer.code == 2, answer.err

@@ -113,3 +113,11 @@ def _plugin() -> tuple[str, ...]:
 
     announced = {point.value for point in entry_points(group="pytest11")}
     return () if PLUGIN[1] in announced else PLUGIN
+
+
+def test_accepting_forgets_the_images_of_who_left(store: Path, folder: Path) -> None:
+    (store / "bob.safetensors").unlink()
+    assert (folder / "images" / "bob.npy").exists()
+    assert run("regress", "check", folder, "--store", store, "--accept").exit_code in (0, 3)
+    assert not (folder / "images" / "bob.npy").exists()
+    assert (folder / "images" / "alice.npy").exists()
