@@ -10,7 +10,7 @@
 void hv_board_begin(void);
 
 /* Called in every turn of the main loop, and before and after every inference: feed a watchdog here.
- * The longest time between two calls is one inference, or the erasure of one flash block, or the sleep. */
+ * The longest time between two calls is one inference, or the check of a signature with what flash takes, or the sleep. */
 void hv_board_kick(void);
 
 /* Whether the core may sleep until the next byte comes: not where a watchdog runs and no timer wakes the core. */

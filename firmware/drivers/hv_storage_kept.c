@@ -13,12 +13,15 @@
 #define WRITE_BYTES 4u
 /* One more than people, for the next bundle. */
 #define DATA_BLOCKS ((HV_STORAGE_PEOPLE + 1u) * ((HV_STORAGE_BUNDLE_BYTES + (BLOCK_BYTES - 1u)) / BLOCK_BYTES))
-/* 58 records of 44 bytes: room for at least nine user ids with four people. */
-#define JOURNAL_BLOCK_BYTES 2560u
+/* Records of 44 bytes for five more user ids than people, in whole 32 bytes: 58 of them for four people. */
+#define JOURNAL_RECORDS (30u + (2u * ((2u * HV_STORAGE_PEOPLE) + 6u)))
+#define JOURNAL_BLOCK_BYTES (((44u * JOURNAL_RECORDS) + 31u) & ~31u)
 #define JOURNAL_BLOCKS 2u
 
 static volatile uint8_t journal_bytes[JOURNAL_BLOCKS * JOURNAL_BLOCK_BYTES] __attribute__((section(".kept"), aligned(16)));
 static volatile uint8_t data_bytes[DATA_BLOCKS * BLOCK_BYTES] __attribute__((section(".kept"), aligned(16)));
+
+_Static_assert(HV_STORAGE_PEOPLE <= 59u, "the slots know 64 user ids and areas");
 
 /* A region, and how large its blocks are. */
 typedef struct {

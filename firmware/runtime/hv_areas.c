@@ -78,13 +78,7 @@ static hv_status_t say_taken(hv_slots_t *slots, uint32_t area, uint32_t taken)
 
 hv_status_t hv_areas_erase(const hv_slots_t *slots, uint32_t area)
 {
-    const hv_flash_t *const data = &slots->config->data;
-    for (uint32_t i = 0; i < slots->area_blocks; ++i) {
-        if (data->erase(data->context, (area * slots->area_blocks) + i) != HV_OK) {
-            return HV_ERROR_FLASH;
-        }
-    }
-    return HV_OK;
+    return hv_flash_erase(&slots->config->data, area * slots->area_blocks, slots->area_blocks);
 }
 
 /* Erases an area without people. A cut may leave anything in it: so all of it is said to be taken before. */
@@ -107,14 +101,16 @@ static hv_status_t clean(hv_slots_t *slots, uint32_t area)
 static hv_status_t copy_slot(const hv_slots_t *slots, uint32_t from, uint32_t to, uint32_t size_bytes)
 {
     const hv_flash_t *const data = &slots->config->data;
+    const uint8_t *const source = &data->base[hv_areas_offset(slots, from)];
+    const uint32_t target = hv_areas_offset(slots, to);
     uint8_t bytes[HV_FLASH_WRITE_MOST];
     for (uint32_t at = 0; at < size_bytes; at += HV_FLASH_WRITE_MOST) {
         const uint32_t size = smaller(slots->slot_bytes - at, HV_FLASH_WRITE_MOST);
         for (uint32_t i = 0; i < size; ++i) {
-            bytes[i] = data->base[hv_areas_offset(slots, from) + at + i];
+            bytes[i] = source[at + i];
         }
-        if (data->program(data->context, hv_areas_offset(slots, to) + at, bytes, size) != HV_OK) {
-            return HV_ERROR_FLASH;
+        if ((data->program(data->context, target + at, bytes, size) != HV_OK) || !hv_flash_reads_back(data, target + at, bytes, size)) {
+            return HV_ERROR_FLASH; /* and nobody has moved */
         }
     }
     return HV_OK;
@@ -258,7 +254,7 @@ hv_status_t hv_areas_scrub(hv_slots_t *slots)
         } else if (dead_in(slots, area) != 0u) {
             uint32_t empty_count;
             const uint32_t empty = find_empty(slots, area, &empty_count);
-            status = gather(slots, area, empty);
+            status = (empty_count != 0u) ? gather(slots, area, empty) : HV_ERROR_SLOTS_FULL;
         } else {
             /* all of it is in use */
         }

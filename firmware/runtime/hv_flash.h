@@ -50,6 +50,28 @@ static inline bool hv_flash_is_blank(const hv_flash_t *flash, uint32_t offset_by
     return true;
 }
 
+/* Whether what was programmed reads back: hv_flash_t.program need not look. */
+static inline bool hv_flash_reads_back(const hv_flash_t *flash, uint32_t offset_bytes, const uint8_t bytes[], uint32_t size_bytes)
+{
+    for (uint32_t i = 0; i < size_bytes; ++i) {
+        if (flash->base[offset_bytes + i] != bytes[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Erases a run of blocks. */
+static inline hv_status_t hv_flash_erase(const hv_flash_t *flash, uint32_t first, uint32_t blocks)
+{
+    for (uint32_t i = 0; i < blocks; ++i) {
+        if (flash->erase(flash->context, first + i) != HV_OK) {
+            return HV_ERROR_FLASH;
+        }
+    }
+    return HV_OK;
+}
+
 /* A size in whole units. */
 static inline uint32_t hv_flash_whole(uint32_t size_bytes, uint32_t unit_bytes)
 {

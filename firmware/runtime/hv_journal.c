@@ -71,12 +71,7 @@ static bool position_is_blank(const hv_flash_t *flash, uint32_t half, uint32_t p
 static hv_status_t erase_half(const hv_flash_t *flash, uint32_t half)
 {
     const uint32_t blocks = flash->blocks / 2u;
-    for (uint32_t i = 0; i < blocks; ++i) {
-        if (flash->erase(flash->context, (half * blocks) + i) != HV_OK) {
-            return HV_ERROR_FLASH;
-        }
-    }
-    return HV_OK;
+    return hv_flash_erase(flash, half * blocks, blocks);
 }
 
 /* Looks through a half. A seal alone does not make it valid: it may have come to light again in a half that was being
@@ -105,17 +100,6 @@ static half_t look_at(const hv_flash_t *flash, uint32_t half)
     return found;
 }
 
-/* Whether what was programmed reads back. */
-static bool reads_back(const hv_flash_t *flash, uint32_t offset, const uint8_t bytes[], uint32_t size_bytes)
-{
-    for (uint32_t i = 0; i < size_bytes; ++i) {
-        if (flash->base[offset + i] != bytes[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Programs one record at the next position that takes it; those that do not are passed over for good. */
 static hv_status_t write_record(hv_journal_t *journal, const hv_stored_t *stored)
 {
@@ -127,7 +111,7 @@ static hv_status_t write_record(hv_journal_t *journal, const hv_stored_t *stored
         const uint32_t position = journal->end;
         const uint32_t offset = offset_of(flash, journal->half, position);
         journal->end += 1u;
-        if (position_is_blank(flash, journal->half, position) && (flash->program(flash->context, offset, bytes, padded_bytes(flash)) == HV_OK) && reads_back(flash, offset, bytes, padded_bytes(flash))) {
+        if (position_is_blank(flash, journal->half, position) && (flash->program(flash->context, offset, bytes, padded_bytes(flash)) == HV_OK) && hv_flash_reads_back(flash, offset, bytes, padded_bytes(flash))) {
             return HV_OK;
         }
     }

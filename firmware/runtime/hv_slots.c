@@ -52,6 +52,9 @@ static hv_status_t finish_removing(hv_slots_t *slots)
         }
         status = scrubbed ? HV_OK : hv_areas_scrub(slots);
         scrubbed = true;
+        if (status == HV_ERROR_SLOTS_FULL) {
+            return HV_OK; /* no empty area, as when the journal has lost an entry: they stay as being removed */
+        }
         hv_record_t record;
         if ((status == HV_OK) && hv_journal_read(&slots->journal, slots->users[i].position, &record)) {
             status = append_user(slots, &record, HV_RECORD_GONE);
@@ -250,12 +253,17 @@ uint32_t hv_slots_count(const hv_slots_t *slots)
     return slots->mounted ? slots->user_count : 0u;
 }
 
+bool hv_slots_is_person(const hv_slots_t *slots, uint32_t number)
+{
+    return slots->users[number].kind == (uint8_t)HV_RECORD_PERSON;
+}
+
 hv_status_t hv_slots_person(const hv_slots_t *slots, uint32_t number, hv_slots_person_t *person)
 {
     if (!slots->mounted || (number >= slots->user_count)) {
         return HV_ERROR_ARGUMENT;
     }
-    if (slots->users[number].kind != (uint8_t)HV_RECORD_PERSON) {
+    if (!hv_slots_is_person(slots, number)) {
         return HV_ERROR_SLOTS_UNKNOWN;
     }
     hv_record_t record = {.kind = HV_RECORD_PERSON};

@@ -104,8 +104,14 @@ hv_status_t hv_slots_remove(hv_slots_t *slots, const uint8_t user[HV_JOURNAL_USE
 /* People there may be. */
 uint32_t hv_slots_most(const hv_slots_t *slots);
 
+/* People there are, damaged ones too. */
+uint32_t hv_slots_people(const hv_slots_t *slots);
+
 /* User ids that are known, of people and of those who were removed. */
 uint32_t hv_slots_count(const hv_slots_t *slots);
+
+/* Whether a number, 0 to hv_slots_count() - 1, is a person's and not that of one who was removed. */
+bool hv_slots_is_person(const hv_slots_t *slots, uint32_t number);
 
 /* The person with a number, 0 to hv_slots_count() - 1, checked byte by byte. HV_ERROR_SLOTS_UNKNOWN: this one was
  * removed. HV_ERROR_SLOTS_DAMAGED: not to be used; the identity is set if the journal still has it, zero else. */

@@ -8,9 +8,6 @@
  * *damaged says so, and then a user who is not found may be that one. */
 uint32_t hv_slots_find(const hv_slots_t *slots, const uint8_t user[HV_JOURNAL_USER_BYTES], hv_record_t *record, bool *damaged);
 
-/* People there are. */
-uint32_t hv_slots_people(const hv_slots_t *slots);
-
 /* User ids that the journal has room for. */
 uint32_t hv_slots_users_most(const hv_slots_t *slots);
 

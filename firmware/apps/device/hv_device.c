@@ -240,6 +240,7 @@ static void step(hv_link_t *link)
         refuse_person(link, status);
         return;
     }
+    steps.person = person; /* an update may have moved the person's bundle since the last step */
     arena_is_run = false;
     if (number == 0u) {
         status = hv_steps_begin(&steps, person, image, arena);
@@ -341,9 +342,11 @@ void hv_device_serve(hv_link_t *link)
         selftest(link);
         break;
     default:
+        hv_board_kick(); /* checking a signature takes about as long as an inference */
         if (hv_people_serve(link)) {
             has_piece = false; /* its person may be another one now */
         }
+        hv_board_kick();
         break;
     }
 }

@@ -11,15 +11,17 @@
 #include "hv_storage.h"
 
 /* A folder that was emitted with a key has it; without one, bundles are taken unsigned. */
-#if defined(__has_include)
+#if !defined(__has_include)
+#error "this compiler cannot say whether hv_public_key.h is there, and without it bundles would be taken unsigned"
+#endif
 #if __has_include("hv_public_key.h")
 #include "hv_public_key.h"
 #define PUBLIC_KEY hv_public_key
-#endif
-#endif
-#if !defined(PUBLIC_KEY)
+#else
 #define PUBLIC_KEY NULL
 #endif
+
+_Static_assert(HV_JOURNAL_USER_BYTES == HV_BUNDLE_USER_BYTES, "one user id in the bundle and in the journal");
 
 static hv_slots_t slots;
 static hv_slots_config_t config;
@@ -65,10 +67,10 @@ void hv_store_begin(void)
     }
 }
 
-/* Mounts again after an error of flash. */
+/* Mounts again after an error of flash, which nobody but who was being written shall suffer from. */
 static hv_status_t ready(void)
 {
-    if ((mounted == HV_OK) && !slots.mounted) {
+    if (!slots.mounted) {
         mounted = hv_slots_mount(&slots, &config);
     }
     return mounted;
@@ -76,12 +78,7 @@ static hv_status_t ready(void)
 
 uint32_t hv_store_people(void)
 {
-    hv_slots_person_t person;
-    uint32_t people = 0u;
-    for (uint32_t i = 0u; i < hv_slots_count(&slots); i++) {
-        people += (hv_slots_person(&slots, i, &person) == HV_ERROR_SLOTS_UNKNOWN) ? 0u : 1u;
-    }
-    return people;
+    return slots.mounted ? hv_slots_people(&slots) : 0u;
 }
 
 uint32_t hv_store_slots(void)
@@ -98,12 +95,11 @@ hv_status_t hv_store_person(uint32_t index, hv_slots_person_t *person)
 {
     uint32_t left = index;
     for (uint32_t i = 0u; i < hv_slots_count(&slots); i++) {
-        const hv_status_t status = hv_slots_person(&slots, i, person);
-        if (status == HV_ERROR_SLOTS_UNKNOWN) {
+        if (!hv_slots_is_person(&slots, i)) {
             continue; /* was removed */
         }
         if (left == 0u) {
-            return status;
+            return hv_slots_person(&slots, i, person);
         }
         left--;
     }
@@ -116,6 +112,7 @@ hv_status_t hv_store_receive(uint32_t size_bytes)
     hv_status_t status = ready();
     if (status == HV_OK) {
         status = hv_slots_begin(&slots, size_bytes);
+        (void)ready();
     }
     announced_bytes = (status == HV_OK) ? size_bytes : 0u;
     return status;
@@ -145,7 +142,9 @@ hv_status_t hv_store_commit(void)
     }
     announced_bytes = 0u;
     received_bytes = 0u;
-    return hv_slots_commit(&slots);
+    const hv_status_t status = hv_slots_commit(&slots);
+    (void)ready();
+    return status;
 }
 
 void hv_store_abort(void)
@@ -158,8 +157,12 @@ void hv_store_abort(void)
 hv_status_t hv_store_remove(const uint8_t user[HV_BUNDLE_USER_BYTES])
 {
     hv_store_abort();
-    const hv_status_t status = ready();
-    return (status == HV_OK) ? hv_slots_remove(&slots, user) : status;
+    hv_status_t status = ready();
+    if (status == HV_OK) {
+        status = hv_slots_remove(&slots, user);
+        (void)ready();
+    }
+    return status;
 }
 
 #endif
