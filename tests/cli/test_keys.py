@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_signed_by_default_by_a_key_or_by_nobody(run: Run, alice: User, tmp_path
     bundle = read_bundle((mine / "alice.hvb").read_bytes())
     assert is_signed_by(bundle, load_public_key(tmp_path / "keys" / "signing.pem"))
     assert (mine / "hv_public_key.h").is_file()
-    assert (mine / "monocypher.c").is_file()
+    assert (mine / "monocypher.inc").is_file()
     assert "made a signing key" not in _emit(run, tmp_path / "again").err
     assert (tmp_path / "again" / "alice.hvb").read_bytes() == (mine / "alice.hvb").read_bytes()
 
@@ -96,3 +97,16 @@ def test_a_key_and_no_signature_exclude_each_other(run: Run, alice: User) -> Non
     words = ("--target", "cortex-m4", "--sign", "x.pem", "--no-signature")
     answer = run("emit", "--user", alice.name, *words)
     assert (answer.code, "exclude each other" in answer.err) == (2, True)
+
+
+def test_every_file_of_a_signed_folder_links_with_the_others(
+    run: Run, alice: User, tmp_path: Path
+) -> None:
+    """As somebody does who adds the folder to a project: *.c, and nothing is there twice."""
+    assert alice.name == "alice"
+    folder = tmp_path / "mine"
+    _emit(run, folder)
+    sources = sorted(path.name for path in folder.glob("*.c"))
+    argv = ["gcc", "-std=c11", "-shared", "-fPIC", "-o", "all.so", *sources]
+    made = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr

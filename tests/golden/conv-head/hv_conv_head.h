@@ -71,7 +71,8 @@ hv_status_t hv_conv_head_layer(
     uint8_t arena[HV_CONV_HEAD_ARENA_BYTES]);
 
 /* Finds a person's weights inside a bundle, in place: nothing is copied.
- * Refused: damaged bundles, and bundles for another kernel. */
+ * Refused: damaged bundles, and bundles for another kernel. Signatures are not checked here: what comes
+ * from outside goes through hv_bundle_admit() first. */
 hv_status_t hv_conv_head_person_from_bundle(
     const uint8_t bytes[],
     uint32_t size_bytes,

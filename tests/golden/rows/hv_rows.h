@@ -64,7 +64,8 @@ hv_status_t hv_rows_layer(
     uint8_t arena[HV_ROWS_ARENA_BYTES]);
 
 /* Finds a person's weights inside a bundle, in place: nothing is copied.
- * Refused: damaged bundles, and bundles for another kernel. */
+ * Refused: damaged bundles, and bundles for another kernel. Signatures are not checked here: what comes
+ * from outside goes through hv_bundle_admit() first. */
 hv_status_t hv_rows_person_from_bundle(
     const uint8_t bytes[],
     uint32_t size_bytes,
