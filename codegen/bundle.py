@@ -47,7 +47,6 @@ TAG_ANSWER = b"KNOW"  # known answer: see KNOWN_ANSWER
 KNOWN_ANSWER = struct.Struct("<Iiii")
 assert KNOWN_ANSWER.size == 16
 
-ABI_BYTES = 32
 USER_BYTES = 16
 HIGHEST_VERSION = 2**32 - 1
 

@@ -223,12 +223,14 @@ def build_firmware(order: FirmwareOrder) -> Firmware:
     return firmware
 
 
-def can_build_in(folder: Path) -> bool:
-    """Whether a folder is missing, empty, or holds an earlier build, finished or interrupted."""
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return True
+def check_output(folder: Path) -> None:
+    """Raises HvError unless a folder is missing, empty, or holds an earlier build, whole or not."""
     script = folder / LINKER_SCRIPT
-    return script.is_file() and script.read_text(errors="replace").startswith(SCRIPT_MARK)
+    mine = script.is_file() and script.read_text(errors="replace").startswith(SCRIPT_MARK)
+    if folder.is_dir() and any(folder.iterdir()) and not mine:
+        hint, where = "choose another -o", str(folder)
+        what = "the output folder holds something else than an earlier build"
+        raise HvError(what, where=where, hint=hint)
 
 
 def plan_library(manifest: Manifest, toolchain: Toolchain, result: Path) -> BuildPlan:

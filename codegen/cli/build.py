@@ -62,18 +62,13 @@ def command(
     """
     from codegen.cli import pipeline
     from codegen.cli.quantisation import quantised_json, quantised_line
-    from codegen.errors import HvError
     from codegen.targets import find_target
-    from host_tools.build import build_firmware, can_build_in, plan_firmware
+    from host_tools.build import build_firmware, check_output, plan_firmware
     from host_tools.fit import check_fit, limits_of, needs_of
 
     def free(folder: Path) -> Path:
-        if not dry_run and not can_build_in(folder):
-            raise HvError(
-                "the output folder holds something else than an earlier build",
-                where=str(folder),
-                hint="choose another -o",
-            )
+        if not dry_run:
+            check_output(folder)
         return folder
 
     core = find_target(target)

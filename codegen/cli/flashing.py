@@ -17,10 +17,10 @@ from codegen.cli.batches import read_batch
 from codegen.cli.common import counted, talk
 from codegen.cli.signing import SigningOrder
 from codegen.cli.subject import Subject, SubjectOrder
-from codegen.errors import HvError, OutputsDiffer
+from codegen.errors import OutputsDiffer
 from codegen.schedule_file import ScheduleFile
 from host_tools.boards import Board, load_board
-from host_tools.build import Firmware, FirmwareOrder, build_firmware, can_build_in
+from host_tools.build import Firmware, FirmwareOrder, build_firmware, check_output
 from host_tools.emulators.debug_server import debug_server
 from host_tools.fit import check_fit, limits_of, needs_of
 from host_tools.flash import choose_runner
@@ -100,12 +100,7 @@ def _runner(board: Board, request: FlashRequest) -> Runner:
 
 def _built(entry: Subject, board: Board, request: FlashRequest, store: Path) -> Firmware:
     out = (request.output or Path("build") / f"{entry.name}-{board.name}").resolve()
-    if not can_build_in(out):
-        raise HvError(
-            "the output folder holds something else than an earlier build",
-            where=str(out),
-            hint="choose another -o",
-        )
+    check_output(out)
     toolchain = choose(pipeline.purpose_of(board), request.compiler)
     # only what takes bundles checks signatures
     extras = request.signing.extras_of(store, entry) if request.app == DEVICE_APP else {}

@@ -18,6 +18,7 @@ from codegen.cli.common import talk
 if TYPE_CHECKING:
     from codegen.cli.subject import Subject
     from codegen.schedule_file import ScheduleFile
+    from host_tools.link.device import Device
     from host_tools.link.transports import Transport
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,3 +144,11 @@ def bundle_of(subject: Subject, target: str, extras: Mapping[str, Any]) -> bytes
 
     emission = pipeline.emission_of(subject, find_target(target), **extras)
     return next(data for name, data in emission.files.items() if name.endswith(".hvb"))
+
+
+def target_of(device: Device, asked: str) -> str:
+    """That of the device's board, if it is one of ours: a person's bundle may differ by core."""
+    from host_tools.boards import board_names, load_board
+
+    name = device.identity().board
+    return load_board(name).target if name in board_names() else asked

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from codegen.cli.common import json_option, print_result, store_option, table, talk, target_option
-from codegen.cli.linking import DEFAULT_BAUD, PortOrder
+from codegen.cli.linking import PortOrder, baud_option
 from codegen.cli.signing import SigningOrder, signing_options
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 )
 @store_option
 @target_option
-@click.option("--baud", type=int, default=DEFAULT_BAUD, show_default=True, help="Of a serial port.")
+@baud_option
 @signing_options
 @json_option
 def command(
@@ -63,7 +63,7 @@ def command(
       hvcodegen send socket://localhost:5555 --bundle build/alice/alice.hvb
       hvcodegen send /dev/ttyACM0 --forget a45e7029
     """
-    from codegen.cli.linking import transport_to
+    from codegen.cli.linking import target_of, transport_to
     from host_tools.link.client import Link
     from host_tools.link.device import Device
 
@@ -75,7 +75,7 @@ def command(
         device.hello()
         for beginning in forgotten:
             _forget(device, beginning)
-        core = _target_of(device, target)
+        core = target_of(device, target)
         for name in users:
             _send(device, name, _bundle(store, name, core, signing))
         for file in files:
@@ -112,11 +112,3 @@ def _forget(device: Device, beginning: str) -> None:
         who = "several people" if found else "nobody"
         raise HvError(f"the device knows {who} by that pseudonym", where=f"--forget {beginning}")
     device.remove(found[0])
-
-
-def _target_of(device: Device, asked: str) -> str:
-    """That of the device's board, if it is one of ours."""
-    from host_tools.boards import board_names, load_board
-
-    name: Any = device.identity().board
-    return load_board(name).target if name in board_names() else asked

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from codegen.bundle import HIGHEST_VERSION
 from codegen.cli.common import talk
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def signing_options(function: F) -> F:
     for option in (
         click.option(
             "--bundle-version",
-            type=click.IntRange(1, 2**32 - 1),
+            type=click.IntRange(1, HIGHEST_VERSION),
             metavar="N",
             help="Of the bundle.  [default: one more than the last, if anything changed]",
         ),

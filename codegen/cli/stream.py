@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from codegen.cli.streaming import Known
     from codegen.cli.subject import Subject
     from codegen.errors import HvError
+    from host_tools.link.device import Device
     from host_tools.link.recording import Recording
-    from host_tools.link.transports import Transport
 
 
 @click.command(short_help="Send images to a device and see its decisions live.")
@@ -98,22 +98,26 @@ def command(
         raise _exists(record)
     subjects = [Subject.from_user(load_user(store, name)) for name in users]
     with ExitStack() as stack:
-        from codegen.cli.linking import bundle_of, transport_to
+        from codegen.cli.linking import bundle_of, target_of, transport_to
+        from host_tools.link.client import Link
+        from host_tools.link.device import Device
 
-        core = _core(emulate, target)
         extras = [signing.extras_of(store, subject) for subject in subjects]
         first = subjects[0] if subjects else None
         transport = stack.enter_context(transport_to(order, first, extras[0] if extras else {}))
+        device = Device(Link(transport))
+        device.hello()
+        core = target_of(device, target)
         bundles = [
             (subject, bundle_of(subject, core, extra))
             for subject, extra in zip(subjects, extras, strict=True)
         ]
         out = stack.enter_context(_new_file(record)) if record else None
-        _live(transport, out, bundles, (folder, camera, aligned), as_json)
+        _live(device, out, bundles, (folder, camera, aligned), as_json)
 
 
 def _live(
-    transport: Transport,
+    device: Device,
     out: TextIO | None,
     bundles: list[tuple[Subject, bytes]],
     source: tuple[Path | None, int | None, bool],
@@ -126,13 +130,11 @@ def _live(
     from host_tools.link.people import number_of, user_of
     from host_tools.link.recording import Recorder
 
-    device = Device(Link(transport))
-    device.hello()
     known: dict[str, Known] = {}
     for subject, bundle in bundles:
         number_of(device, bundle, talk)
         known[user_of(bundle)] = Known(name=subject.name, net=subject.quant_net)
-    recorder = Recorder(transport, out) if out else None
+    recorder = Recorder(device.link.transport, out) if out else None
     if recorder:  # from here on: nobody's bundle is written down
         device = Device(Link(recorder))
         device.hello()
@@ -188,12 +190,6 @@ def _print(
         click.echo(json.dumps(seen_json(seen)) if as_json else seen_line(seen, width))
     link = device.link
     talk(f"{link.retries} requests were repeated, {link.refused} frames were damaged")
-
-
-def _core(emulate: str | None, target: str) -> str:
-    from host_tools.boards import load_board
-
-    return load_board(emulate).target if emulate else target
 
 
 def _new_file(path: Path) -> TextIO:

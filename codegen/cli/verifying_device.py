@@ -10,12 +10,11 @@ import numpy as np
 
 from codegen.cli import pipeline
 from codegen.cli.batches import Batch
-from codegen.cli.linking import PortOrder, transport_to
+from codegen.cli.linking import PortOrder, target_of, transport_to
 from codegen.cli.subject import Subject
 from codegen.cli.verifying import Check, Verification
 from codegen.schedule_file import ScheduleFile
 from codegen.targets import Target, find_target
-from host_tools.boards import load_board
 from host_tools.compare import compare
 from host_tools.link.client import Link
 from host_tools.link.device import Device
@@ -40,14 +39,12 @@ def verify_on_device(
     """
     report("running the PyTorch integer reference ...")
     expected = pipeline.torch_reference(subject.quant_net, batch.inputs)
-    core = find_target(load_board(order.board).target) if order.board else target
-    with (
-        pipeline.emitted(subject, core, plan=plan, **extras) as folder,
-        transport_to(order, subject, extras, plan) as transport,
-    ):
+    with transport_to(order, subject, extras, plan) as transport:
         device = Device(Link(transport))
         device.hello()
-        tensors = _tensors(subject, batch, device, folder, report)
+        core = find_target(target_of(device, target.name))
+        with pipeline.emitted(subject, core, plan=plan, **extras) as folder:
+            tensors = _tensors(subject, batch, device, folder, report)
         where = f"{device.identity().board} over {order.port or 'an emulated serial port'}"
     check = Check(where=where, comparison=compare(expected, tensors), target=None)
     return Verification(reference=expected, checks=[check])

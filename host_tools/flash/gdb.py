@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.targets import CORTEX_M
+from codegen.targets import CORTEX_M, RISCV32
 from host_tools.flash.base import Call, FlashOrder, FlashPlan
 
 DEFAULT_SERVER = "localhost:3333"  # OpenOCD's and pyOCD's
@@ -24,8 +24,8 @@ ANSWER_TIMEOUT_S = 30  # erasing the largest sector of an STM32H7 takes up to 4 
 
 # The first that is here is used; Debian's gdb-multiarch knows every core.
 PROGRAMS = {
-    "cortex-m": ("gdb-multiarch", "arm-none-eabi-gdb"),
-    "riscv32": ("gdb-multiarch", "riscv64-unknown-elf-gdb", "riscv32-esp-elf-gdb"),
+    CORTEX_M: ("gdb-multiarch", "arm-none-eabi-gdb"),
+    RISCV32: ("gdb-multiarch", "riscv64-unknown-elf-gdb", "riscv32-esp-elf-gdb"),
 }
 
 MISMATCH = "MIS-MATCHED"

@@ -190,10 +190,6 @@ class Device:
         self._send(Kind.BUNDLE_DATA, bundle, report)
         self.link.request(Kind.BUNDLE_COMMIT, patience_s=LONG_S)
 
-    def abort_bundle(self) -> None:
-        """Has it forget a bundle that was not committed."""
-        self.link.request(Kind.BUNDLE_ABORT)
-
     def remove(self, user: str) -> None:
         """Has it forget a person, by the pseudonymous id in hexadecimal."""
         self.link.request(Kind.REMOVE, bytes.fromhex(user), patience_s=LONG_S)

@@ -65,7 +65,6 @@ ENTRY = struct.Struct("<HH16sIIi")
 TESTED = struct.Struct("<Iiiiiii")
 # bytes of the bundle
 BEGIN = struct.Struct("<I")
-USER_ID_BYTES = 16
 RESULT = struct.Struct("<iii")  # score, norm squared, accepted
 
 
