@@ -55,7 +55,8 @@ def issued(store: Path, name: str, draft: Bundle, wanted: int | None = None) -> 
             where=str(file),
             hint="remove the user and enrol them anew: they get a new pseudonym",
         )
-    _save(file, Issued(user_id=last.user_id, version=version, content=content))
+    if version >= last.version:  # what was asked for again, below the last, takes nothing back
+        _save(file, Issued(user_id=last.user_id, version=version, content=content))
     return dataclasses.replace(draft, user_id=last.user_id, version=version)
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from codegen import bundle, layout, reference, render
 from codegen.errors import HvError
-from codegen.frames import frame_facts
 from codegen.gates import check_network
 from codegen.lower import Port, Program, lower
 from codegen.names import check_user_name
@@ -32,11 +31,14 @@ from codegen.verification import (
     SIGNATURE_SOURCES,
     Verification,
 )
+from codegen.verifier_headers import frames_header, people_header
 
 RUNTIME_HEADERS = ("hv_arena.h", "hv_arith.h", "hv_crc.h", "hv_types.h")
 RUNTIME_SOURCES = ("hv_crc.c",)
 FRAMES_HEADERS = ("hv_frames.h",)
 FRAMES_SOURCES = ("hv_frames.c",)
+PEOPLE_HEADERS = ("hv_people.h",)
+PEOPLE_SOURCES = ("hv_people.c",)
 BUNDLE_HEADERS = ("hv_bundle.h", "hv_signature.h")
 BUNDLE_SOURCES = ("hv_admit.c", "hv_bundle.c")
 VECTOR_SEEDS = (0, 1, 20240601, 2654435769)  # black, white, two pseudo-random images
@@ -89,13 +91,13 @@ def emit(
     vectors = _known_answers(net)
     threshold = int(tensors[f"{net.layers[-1].name}.threshold"].reshape(-1)[0])
     bundle_bytes = bundle.write_bundle(issue(_bundle(program, payload, vectors, threshold)))
-    pooled = {} if frames is None else _frames(net, program, frames)
+    pooled = {} if frames is None else frames_header(net, program, frames)
     checks = SIGNATURE_SOURCES if verification else NO_SIGNATURE_SOURCES
-    runtime = (*BUNDLE_SOURCES, *checks, *(FRAMES_SOURCES if pooled else ()), *RUNTIME_SOURCES)
-    runtime += program.sources
+    runtime = (*BUNDLE_SOURCES, *checks, *(FRAMES_SOURCES if pooled else ()), *PEOPLE_SOURCES)
+    runtime += (*RUNTIME_SOURCES, *program.sources)
     sources = _own_sources(program) + runtime
     digest = hashlib.sha256(payload).hexdigest()
-    texts = {
+    texts = people_header(net, program) | {
         f"{program.prefix}.h": render.render_kernel_header(program),
         f"{program.prefix}.c": render.render_kernel(program, tensors),
         "hv_person.h": render.render_person(program, tensors, digest),
@@ -104,9 +106,9 @@ def emit(
         "CMakeLists.txt": render.render_cmake(program, sources),
         "report.md": render.render_report(program, user, len(bundle_bytes), _bounds(net)),
     }
-    headers = RUNTIME_HEADERS + BUNDLE_HEADERS + (FRAMES_HEADERS if pooled else ())
+    headers = (*BUNDLE_HEADERS, *PEOPLE_HEADERS, *(FRAMES_HEADERS if pooled else ()))
+    headers += (*RUNTIME_HEADERS, *(SIGNATURE_HEADERS if verification else ()))
     if verification is not None:
-        headers += SIGNATURE_HEADERS
         texts["hv_public_key.h"] = render.render_public_key(verification.public_key)
     files = _with_runtime(texts | pooled | _assembly(program), headers + program.headers + runtime)
     files |= verification.library if verification is not None else {}
@@ -119,18 +121,6 @@ def emit(
     }
     files[MANIFEST] = _manifest(program, sources, files, facts)
     return Emission(program=program, files=dict(sorted(files.items())))
-
-
-def _frames(net: QuantNet, program: Program, capacity: int) -> dict[str, str]:
-    facts = frame_facts(net, capacity)
-    step = {step.name: step for step in program.steps}
-    at = step[facts.feature_layer].offset_bytes if facts.normalised else 0
-    threshold = f"{net.layers[-1].name}.threshold"
-    names = {member.tensor: member.c_name for member in program.person.members}
-    if threshold not in names:
-        raise HvError("frames need a threshold in the person's own weights", where=threshold)
-    text = render.render_frames(program, facts, offset_bytes=at, threshold=names[threshold])
-    return {f"{program.prefix}_frames.h": text}
 
 
 def emit_network(

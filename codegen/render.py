@@ -76,6 +76,17 @@ def render_frames(program: Program, facts: FrameFacts, *, offset_bytes: int, thr
     return _render("verifier/frames.h.j2", p=program, f=own)
 
 
+def render_people(program: Program, *, normalised: bool, threshold: str | None) -> str:
+    """`hv_<arch>_people.h`.
+
+    Args:
+        program: the verifier.
+        normalised: whether the score is compared with the features' length.
+        threshold: the name of the person's threshold in C; None where everybody shares one.
+    """
+    return _render("verifier/people.h.j2", p=program, normalised=normalised, threshold=threshold)
+
+
 def render_network_header(program: Program, notes: Mapping[str, str]) -> str:
     """`hv_<arch>.h` of any other network; `notes` about inputs and outputs, by name."""
     return _render("network/kernel.h.j2", p=program, notes=notes)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 from codegen.errors import HvError
+from codegen.names import near_names
 
 CORTEX_M = "cortex-m"
 RISCV32 = "riscv32"
@@ -151,6 +151,4 @@ def find_target(name: str) -> Target:
         if name in (target.name, target.alias or target.name):
             return target
     names = [target.name for target in TARGETS]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise HvError(f"unknown target {name!r}", hint=f"{hint}known: {', '.join(names)}")
+    raise HvError(f"unknown target {name!r}", hint=near_names(name, names))

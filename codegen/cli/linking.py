@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from codegen.cli.common import talk
+from host_tools.boards import DEFAULT_BAUD
 
 if TYPE_CHECKING:
     from codegen.cli.subject import Subject
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from host_tools.link.transports import Transport
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-DEFAULT_BAUD = 115_200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,7 @@ class Monitor:
                 + ("DAMAGED" if person.is_damaged else f"{person.size_bytes:,} bytes")
             )
         click.echo("")
-        click.echo(_ROW.format("round", "person", "score", "verdict", "known", "ms"))
+        click.echo(_ROW.format("round", "person", "accumulator", "verdict", "known", "ms"))
 
     def round(self, number: int, as_json: bool) -> None:
         """One known answer of each person, or of the network.

@@ -120,7 +120,7 @@ def signing_options(function: F) -> F:
         click.option(
             "--no-signature",
             is_flag=True,
-            help="Nobody signs, the device checks nobody.",
+            help="Sign nothing; firmware that is built takes bundles without a signature.",
         ),
         click.option(
             "--sign",

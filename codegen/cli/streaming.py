@@ -1,4 +1,4 @@
-"""What `stream` does: images to a device one after the other, every person asked about each."""
+"""What `stream` does: images to a device one after the other: whose is it, what says everybody?"""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class Seen:
 
     Attributes:
         image: its name.
+        who: whose image it is, by the device's own choice; NOBODY.
         answers: one for each person; none if there was no image.
         sent_s: how long sending it took, in seconds.
         answered_s: how long all answers took, in seconds.
@@ -64,16 +65,11 @@ class Seen:
     """
 
     image: str
-    answers: tuple[Answer, ...]
-    sent_s: float
-    answered_s: float
+    who: str = NOBODY
+    answers: tuple[Answer, ...] = ()
+    sent_s: float = 0.0
+    answered_s: float = 0.0
     reason: str = ""
-
-    @property
-    def who(self) -> str:
-        """Who was accepted, or nobody."""
-        accepted = [answer.name for answer in self.answers if answer.accepted]
-        return ", ".join(accepted) if accepted else NOBODY
 
 
 def stream(
@@ -83,7 +79,7 @@ def stream(
     known: Mapping[str, Known],
     note: Note,
 ) -> Iterator[Seen]:
-    """Asks everybody on the device about each image.
+    """Asks the device whose each image is, and everybody on it for the score.
 
     Args:
         device: after `hello`.
@@ -96,13 +92,20 @@ def stream(
     for frame in frames:
         note(image=frame.name)
         if frame.image is None:
-            yield Seen(image=frame.name, answers=(), sent_s=0, answered_s=0, reason=frame.reason)
+            yield Seen(image=frame.name, reason=frame.reason)
             continue
         begun = now()
         device.send_image(frame.image.tobytes())
         sent = now()
+        chosen = _chosen(device, people, known)  # first: then only personal layers are left to run
         answers = tuple(_ask(device, person, known) for person in people)
-        yield Seen(image=frame.name, answers=answers, sent_s=sent - begun, answered_s=now() - sent)
+        yield Seen(
+            image=frame.name,
+            who=chosen,
+            answers=answers,
+            sent_s=sent - begun,
+            answered_s=now() - sent,
+        )
 
 
 def known_name(person: Person, known: Mapping[str, Known]) -> str:
@@ -139,6 +142,12 @@ def seen_line(seen: Seen, width: int) -> str:
 
 def _score(answer: Answer) -> str:
     return f"{answer.accumulator:,}" if answer.score is None else f"{answer.score:.3f}"
+
+
+def _chosen(device: Device, people: Sequence[Person], known: Mapping[str, Known]) -> str:
+    number = device.who().person if people else None
+    names = {person.number: known_name(person, known) for person in people}
+    return NOBODY if number is None else names[number]
 
 
 def _ask(device: Device, person: Person, known: Mapping[str, Known]) -> Answer:

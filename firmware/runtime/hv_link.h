@@ -55,8 +55,12 @@ typedef enum {
     HV_LINK_BUNDLE_COMMIT = 11,
     HV_LINK_BUNDLE_ABORT = 12,
     HV_LINK_PEOPLE = 13,
-    HV_LINK_REMOVE = 14
+    HV_LINK_REMOVE = 14,
+    HV_LINK_WHO = 15
 } hv_link_kind_t;
+
+/* The number in the answer to HV_LINK_WHO that is nobody's. */
+#define HV_LINK_NOBODY 0xFFFFu
 
 typedef enum {
     HV_LINK_DONE = 0,

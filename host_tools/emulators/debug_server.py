@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from codegen.errors import ProgramMissing
 from host_tools.boards import Board
 from host_tools.emulators.base import machine_of
 from host_tools.emulators.qemu import Qemu
-
-STOP_TIMEOUT_S = 5.0
+from host_tools.processes import started
 
 
 def server_argv(board: Board, port: int, serial: str = "none") -> tuple[str, ...]:
@@ -50,21 +50,9 @@ def debug_server(board: Board, serial: str = "none") -> Iterator[str]:
     the only debugger.
     """
     port = free_port()
-    process = subprocess.Popen(
-        server_argv(board, port, serial),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
+    argv = server_argv(board, port, serial)
+    with tempfile.TemporaryDirectory() as scratch, started(argv, folder=Path(scratch)):
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def free_port() -> int:

@@ -16,7 +16,6 @@ from elftools.elf.elffile import ELFFile
 from codegen.errors import HvError
 
 PERSON_SECTION = ".person"
-BINARY_FILL = b"\xff"  # erased flash: a gap costs no programming
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +46,6 @@ class Image:
     def size_bytes(self) -> int:
         """The bytes to write, gaps not counted."""
         return sum(len(segment.data) for segment in self.segments)
-
-    def binary(self) -> bytes:
-        """All bytes from the first address to the last; gaps hold what erased flash holds."""
-        data = b""
-        for segment in self.segments:
-            gap = segment.address - self.address - len(data)
-            data += BINARY_FILL * gap + segment.data
-        return data
 
     def intel_hex(self) -> bytes:
         """The same as an Intel HEX file."""

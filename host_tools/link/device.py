@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +60,9 @@ class Person:
     Attributes:
         number: what to ask for; changes when others are removed.
         user: pseudonymous id, 32 hexadecimal characters.
-        version: of the bundle; 0 where the format has none.
+        version: of the bundle.
         size_bytes: of the bundle; 0: it is damaged, and the person is not used.
-        threshold: as an integer, as the bundle says; 0 where the format has none.
+        threshold: as an integer, as the bundle says.
     """
 
     number: int
@@ -94,6 +94,23 @@ class Ran:
         """Score, norm squared and acceptance, of a verifier."""
         score, norm_squared, accepted = protocol.RESULT.unpack(self.result)
         return score, norm_squared, accepted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Who:
+    """Whose image it is, of everybody on the device.
+
+    Attributes:
+        person: the number; None: nobody's.
+        people: how many there are.
+        cycles: of the core, for all of them; 0 where the board has no counter.
+        verdict: score, norm squared and acceptance of that person; zeros of nobody.
+    """
+
+    person: int | None
+    people: int
+    cycles: int
+    verdict: tuple[int, int, int]
 
 
 class Device:
@@ -143,9 +160,9 @@ class Device:
         count = self.identity().people
         return tuple(self._person(number) for number in range(count))
 
-    def send_image(self, image: bytes, report: Callable[[int], None] = lambda _: None) -> None:
-        """Sends an image, which stays until the next one; `report` gets each number of bytes."""
-        self._send(Kind.IMAGE, image, report)
+    def send_image(self, image: bytes) -> None:
+        """Sends an image, which stays until the next one."""
+        self._send(Kind.IMAGE, image)
 
     def run(self, person: int = _NO_PERSON) -> Ran:
         """Runs the whole network on the image."""
@@ -158,6 +175,18 @@ class Device:
             span = protocol.SPAN.pack(len(result), length)
             result += _exactly(self.link.request(Kind.RESULT, span), length)
         return Ran(result=result, cycles=cycles)
+
+    def who(self) -> Who:
+        """Runs everybody on the image: shared layers once, each person's own layers once."""
+        data = self.link.request(Kind.WHO, patience_s=LONG_S)
+        person, people, cycles, *verdict = _unpack(protocol.WHO, data)
+        score, norm_squared, accepted = verdict
+        return Who(
+            person=None if person == protocol.NOBODY else person,
+            people=people,
+            cycles=cycles,
+            verdict=(score, norm_squared, accepted),
+        )
 
     def pieces(self, person: int = _NO_PERSON) -> Iterator[tuple[int, int, bytes]]:
         """Runs the network step by step: (layer, offset in its tensor, bytes) of each step."""
@@ -180,14 +209,14 @@ class Device:
         """
         return self.link.request(Kind.SELFTEST, protocol.RUN.pack(person, 0), patience_s=LONG_S)
 
-    def send_bundle(self, bundle: bytes, report: Callable[[int], None] = lambda _: None) -> None:
+    def send_bundle(self, bundle: bytes) -> None:
         """Sends a person's bundle and has it taken in.
 
         Raises:
             Refusal: the device refused it; everybody on it stays as before.
         """
         self.link.request(Kind.BUNDLE_BEGIN, protocol.BEGIN.pack(len(bundle)), patience_s=LONG_S)
-        self._send(Kind.BUNDLE_DATA, bundle, report)
+        self._send(Kind.BUNDLE_DATA, bundle)
         self.link.request(Kind.BUNDLE_COMMIT, patience_s=LONG_S)
 
     def remove(self, user: str) -> None:
@@ -213,13 +242,12 @@ class Device:
             piece += _exactly(self.link.request(Kind.TENSOR, request), length)
         return piece
 
-    def _send(self, kind: Kind, data: bytes, report: Callable[[int], None]) -> None:
+    def _send(self, kind: Kind, data: bytes) -> None:
         """Sends data in order, each part with its offset."""
         most = self._data_bytes  # as much less than the payload as AT is large
         for start in range(0, len(data), most):
             part = data[start : start + most]
             self.link.request(kind, protocol.AT.pack(start) + part, patience_s=LONG_S)
-            report(len(part))
 
 
 def _unpack(layout: struct.Struct, data: bytes) -> tuple[Any, ...]:

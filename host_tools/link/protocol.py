@@ -66,6 +66,10 @@ TESTED = struct.Struct("<Iiiiiii")
 # bytes of the bundle
 BEGIN = struct.Struct("<I")
 RESULT = struct.Struct("<iii")  # score, norm squared, accepted
+# number of the person or NOBODY, how many people were asked, cycles, that person's RESULT
+WHO = struct.Struct("<HHIiii")
+assert WHO.size == 20
+NOBODY = 0xFFFF
 
 
 class Kind(IntEnum):
@@ -85,6 +89,7 @@ class Kind(IntEnum):
     BUNDLE_ABORT = 12
     PEOPLE = 13
     REMOVE = 14
+    WHO = 15
 
 
 class Code(IntEnum):

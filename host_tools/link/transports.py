@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from codegen.errors import HvError, ProgramMissing
+from host_tools.boards import DEFAULT_BAUD
 
 SOCKET_SCHEME = "socket"
-DEFAULT_BAUD = 115_200
 CONNECT_TIMEOUT_S = 5.0
 WRITE_TIMEOUT_S = 10.0
 READ_BYTES = 4096

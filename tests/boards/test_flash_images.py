@@ -66,13 +66,6 @@ def test_uf2_holds_every_byte_and_erased_flash_around_them(image: Image) -> None
 
 
 @given(some_images())
-def test_a_binary_holds_every_byte(image: Image) -> None:
-    data, wanted = image.binary(), bytes_of(image)
-    assert len(data) == max(wanted) - min(wanted) + 1
-    assert all(data[at - image.address] == byte for at, byte in wanted.items())
-
-
-@given(some_images())
 def test_intel_hex_holds_every_byte(image: Image) -> None:
     """Read by hand: Intel, Hexadecimal Object File Format Specification, 1988."""
     found: dict[int, int] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests import networks
 from tests.c_host import RUNTIME, shared_library
+from tests.closest import closest
 
 NOBODY = 2**32 - 1
 LARGEST = 2**31 - 1
@@ -66,14 +66,10 @@ def _chosen(
 def test_the_closest_of_those_who_accept(
     library: ctypes.CDLL, people: list[tuple[int, int, bool]], normalised: bool
 ) -> None:
-    def closeness(number: int) -> Fraction:
-        score, threshold, _ = people[number]
-        return Fraction(score**2, threshold) if normalised else Fraction(score - threshold)
-
-    accepted = [number for number, person in enumerate(people) if person[2]]
-    expected = max(accepted, key=closeness, default=NOBODY)
-    score = people[expected][0] if accepted else 0
-    assert _chosen(library, people, normalised=normalised) == (expected, score)
+    chosen = closest(people, normalised=normalised)
+    score = 0 if chosen is None else people[chosen][0]
+    expected = (NOBODY if chosen is None else chosen, score)
+    assert _chosen(library, people, normalised=normalised) == expected
 
 
 def test_a_difference_in_the_last_bit_decides(library: ctypes.CDLL) -> None:

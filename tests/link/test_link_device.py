@@ -23,6 +23,7 @@ from host_tools.link.trace import device_tensors
 from host_tools.link.transports import Transport
 from host_tools.manifest import Manifest
 from tests import networks
+from tests.closest import closest
 
 IMAGES = 20
 BOARDS = (
@@ -94,7 +95,7 @@ def test_rows_and_networks_without_people_too(
             number_of(device, _bundle(firmware), lambda _: None)
         else:
             device.selftest()
-            for kind in (Kind.PEOPLE, Kind.BUNDLE_COMMIT):
+            for kind in (Kind.PEOPLE, Kind.BUNDLE_COMMIT, Kind.WHO):
                 with pytest.raises(Refusal) as caught:
                     device.link.request(kind, bytes(4))
                 assert caught.value.code == Code.UNKNOWN
@@ -193,12 +194,33 @@ def test_several_people_are_kept_apart(build_device: BuildDevice, run_device: Ru
         for seed, person in zip(range(2, 7), device.people(), strict=False):
             verdict = np.asarray(reference.run(networks.conv_head(seed), image)["decision"])[0]
             assert device.run(person.number).verdict == tuple(verdict)
+        _check_who(device)
         device.remove(users[1])
         assert [person.user for person in device.people()] == [users[0], *users[2:]]
+        _check_who(device)
         device.send_bundle(bundles[slots])
         assert len(device.people()) == slots
         with pytest.raises(Refusal):
             device.remove(users[1])
+
+
+def _check_who(device: Device) -> None:
+    """The device's choice is the closest of those who accept; somebody's and nobody's images."""
+    people = device.people()
+    chosen = set()
+    for image in networks.images(networks.conv_head().arch, 16, 21):
+        device.send_image(image.tobytes())
+        who = device.who()
+        assert who.people == len(people)
+        verdicts = [device.run(person.number).verdict for person in people]
+        judged = [
+            (score, person.threshold, accepted == 1)
+            for person, (score, _, accepted) in zip(people, verdicts, strict=True)
+        ]
+        assert who.person == closest(judged, normalised=True)
+        assert who.verdict == ((0, 0, 0) if who.person is None else verdicts[who.person])
+        chosen.add(who.person)
+    assert len(chosen) > 1
 
 
 def _bundle_of(person_seed: int) -> bytes:
@@ -235,6 +257,8 @@ REQUESTS = [
     (Kind.BUNDLE_COMMIT, b"", Code.REFUSED),
     (Kind.PEOPLE, protocol.PERSON.pack(0, 0), Code.RANGE),
     (Kind.REMOVE, bytes(16), Code.RANGE),
+    (Kind.WHO, b"", Code.ORDER),
+    (Kind.WHO, bytes(4), Code.MALFORMED),
     (Strange.REQUEST, b"", Code.UNKNOWN),
 ]
 

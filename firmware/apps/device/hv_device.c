@@ -7,7 +7,7 @@
 
 #include "hv_board.h"
 #include "hv_model.h"
-#include "hv_people_requests.h"
+#include "hv_enrolled.h"
 #include "hv_stack.h"
 #include "hv_steps.h"
 
@@ -52,7 +52,7 @@ void hv_device_begin(void)
     has_result = false;
     has_piece = false;
     arena_is_run = false;
-    hv_people_begin();
+    hv_enrolled_begin();
 }
 
 static void fail(hv_link_t *link, hv_link_code_t code)
@@ -125,7 +125,7 @@ static void identify(hv_link_t *link)
     hv_link_put_u32(&data[92], (uint32_t)sizeof(hv_model_result_t));
     hv_link_put_u32(&data[96], HV_MODEL_TRACE_BYTES);
     hv_link_put_u32(&data[100], HV_MODEL_PERSON_BYTES);
-    hv_people_identify(&data[104]);
+    hv_enrolled_identify(&data[104]);
     hv_link_put_u32(&data[112], hv_stack_used_bytes());
     hv_link_answer(link, HV_LINK_DONE, 0u, IDENTITY_BYTES);
 }
@@ -155,16 +155,9 @@ static void take_image(hv_link_t *link)
 /* A whole run, or after one on the same image the person's own layers alone: those that are shared have not changed. */
 static hv_status_t run_person(const void *person)
 {
-#if defined(HV_MODEL_REPEAT_FROM) && (HV_MODEL_REPEAT_FROM > 0u)
+#if HV_MODEL_PERSON_BYTES > 0u
     if (arena_is_run) {
-        hv_status_t status = HV_OK;
-        for (uint32_t layer = HV_MODEL_REPEAT_FROM; (layer < HV_MODEL_LAYERS) && (status == HV_OK); layer++) {
-            status = hv_model_layer(layer, person, image, arena);
-        }
-        if (status == HV_OK) {
-            (void)memcpy(&result, &arena[hv_model_tensors[HV_MODEL_LAYERS - 1u].offset_bytes], sizeof(result));
-        }
-        return status;
+        return hv_model_run_again(person, image, arena, &result);
     }
 #endif
     return hv_model_run(person, image, arena, &result);
@@ -177,7 +170,7 @@ static void run(hv_link_t *link)
         fail(link, HV_LINK_ORDER);
         return;
     }
-    const hv_status_t found = hv_people_find(hv_link_get_u16(link->request.payload), &person);
+    const hv_status_t found = hv_enrolled_find(hv_link_get_u16(link->request.payload), &person);
     if (found != HV_OK) {
         refuse_person(link, found);
         return;
@@ -198,6 +191,37 @@ static void run(hv_link_t *link)
     (void)memcpy(&data[RAN_BYTES], &result, shown);
     answer_status(link, status, RAN_BYTES + shown);
 }
+
+#if HV_MODEL_PERSON_BYTES > 0u
+/* Whose image it is, of everybody: hv_people.h. */
+static void who(hv_link_t *link)
+{
+    if (image_received != HV_MODEL_IMAGE_BYTES) {
+        fail(link, HV_LINK_ORDER);
+        return;
+    }
+    const hv_model_person_t *const *people = NULL;
+    const uint32_t count = hv_enrolled_everybody(&people);
+    hv_people_best_t best;
+    has_piece = false; /* the arena is used anew */
+    hv_board_kick();
+    const uint32_t begun = hv_board_cycles();
+    const hv_status_t status = hv_model_who(people, count, image, arena, &best);
+    const uint32_t cycles = hv_board_cycles() - begun;
+    hv_board_kick();
+    has_result = false;
+    arena_is_run = false;
+    for (uint32_t i = 0u; i < count; i++) {
+        arena_is_run = arena_is_run || ((status == HV_OK) && (people[i] != NULL));
+    }
+    uint8_t *const data = hv_link_data(link);
+    hv_link_put_u16(data, (best.person == HV_PEOPLE_NOBODY) ? HV_LINK_NOBODY : best.person);
+    hv_link_put_u16(&data[2], count);
+    hv_link_put_u32(&data[4], cycles);
+    (void)memcpy(&data[RAN_BYTES], &best.result, sizeof(best.result));
+    answer_status(link, status, RAN_BYTES + (uint32_t)sizeof(best.result));
+}
+#endif
 
 static void give_result(hv_link_t *link)
 {
@@ -235,7 +259,7 @@ static void step(hv_link_t *link)
         fail(link, HV_LINK_ORDER);
         return;
     }
-    status = hv_people_find(whose, &person);
+    status = hv_enrolled_find(whose, &person);
     if (status != HV_OK) {
         refuse_person(link, status);
         return;
@@ -278,7 +302,7 @@ static void selftest(hv_link_t *link)
     has_result = false;
     has_piece = false;
     hv_board_kick();
-    const hv_status_t status = hv_people_test(hv_link_get_u16(link->request.payload), image, arena, hv_link_data(link), &data_bytes);
+    const hv_status_t status = hv_enrolled_test(hv_link_get_u16(link->request.payload), image, arena, hv_link_data(link), &data_bytes);
     hv_board_kick();
     if (status == HV_ERROR_ARGUMENT) {
         fail(link, HV_LINK_RANGE);
@@ -306,14 +330,14 @@ static bool is_well_formed(const hv_link_request_t *request)
     case HV_LINK_TENSOR:
         return request->size_bytes == TENSOR_BYTES;
     default:
-        return hv_people_is_well_formed(request);
+        return hv_enrolled_is_well_formed(request);
     }
 }
 
 void hv_device_serve(hv_link_t *link)
 {
     if (!is_well_formed(&link->request)) {
-        fail(link, hv_people_knows(link->request.kind) ? HV_LINK_MALFORMED : HV_LINK_UNKNOWN);
+        fail(link, hv_enrolled_knows(link->request.kind) ? HV_LINK_MALFORMED : HV_LINK_UNKNOWN);
         return;
     }
     switch (link->request.kind) {
@@ -341,9 +365,14 @@ void hv_device_serve(hv_link_t *link)
     case HV_LINK_SELFTEST:
         selftest(link);
         break;
+#if HV_MODEL_PERSON_BYTES > 0u
+    case HV_LINK_WHO:
+        who(link);
+        break;
+#endif
     default:
         hv_board_kick(); /* checking a signature takes about as long as an inference */
-        if (hv_people_serve(link)) {
+        if (hv_enrolled_serve(link)) {
             has_piece = false; /* its person may be another one now */
         }
         hv_board_kick();

@@ -5,6 +5,7 @@
 #define HV_MODEL_H
 
 #include "hv_conv_head.h"
+#include "hv_conv_head_people.h"
 
 #include "hv_person.h"
 
@@ -20,13 +21,14 @@
 #define HV_MODEL_ARENA_ALIGNMENT HV_CONV_HEAD_ARENA_ALIGNMENT
 #define HV_MODEL_TRACE_BYTES 416u
 #define HV_MODEL_LAYERS HV_CONV_HEAD_LAYERS
-#define HV_MODEL_REPEAT_FROM HV_CONV_HEAD_REPEAT_FROM
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES HV_CONV_HEAD_PERSON_BYTES
 
 #define hv_model_image hv_conv_head_image /* in the arena */
 #define hv_model_person_t hv_conv_head_person_t
 #define hv_model_run hv_conv_head_run
+#define hv_model_run_again hv_conv_head_run_again
+#define hv_model_who hv_conv_head_who
 #define hv_model_layer hv_conv_head_layer
 #define HV_MODEL_ROWS HV_CONV_HEAD_ROWS
 #define HV_MODEL_ROW_BYTES HV_CONV_HEAD_ROW_BYTES

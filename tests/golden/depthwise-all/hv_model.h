@@ -5,6 +5,7 @@
 #define HV_MODEL_H
 
 #include "hv_depthwise_all.h"
+#include "hv_depthwise_all_people.h"
 
 #include "hv_person.h"
 
@@ -20,13 +21,14 @@
 #define HV_MODEL_ARENA_ALIGNMENT HV_DEPTHWISE_ALL_ARENA_ALIGNMENT
 #define HV_MODEL_TRACE_BYTES 2102u
 #define HV_MODEL_LAYERS HV_DEPTHWISE_ALL_LAYERS
-#define HV_MODEL_REPEAT_FROM HV_DEPTHWISE_ALL_REPEAT_FROM
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES HV_DEPTHWISE_ALL_PERSON_BYTES
 
 #define hv_model_image hv_depthwise_all_image /* in the arena */
 #define hv_model_person_t hv_depthwise_all_person_t
 #define hv_model_run hv_depthwise_all_run
+#define hv_model_run_again hv_depthwise_all_run_again
+#define hv_model_who hv_depthwise_all_who
 #define hv_model_layer hv_depthwise_all_layer
 #define HV_MODEL_ROWS HV_DEPTHWISE_ALL_ROWS
 #define HV_MODEL_ROW_BYTES HV_DEPTHWISE_ALL_ROW_BYTES

@@ -5,6 +5,7 @@
 #define HV_MODEL_H
 
 #include "hv_rows.h"
+#include "hv_rows_people.h"
 
 #include "hv_person.h"
 
@@ -20,12 +21,13 @@
 #define HV_MODEL_ARENA_ALIGNMENT HV_ROWS_ARENA_ALIGNMENT
 #define HV_MODEL_TRACE_BYTES 400u
 #define HV_MODEL_LAYERS HV_ROWS_LAYERS
-#define HV_MODEL_REPEAT_FROM HV_ROWS_REPEAT_FROM
 #define HV_MODEL_PERSON (&hv_person)
 #define HV_MODEL_PERSON_BYTES HV_ROWS_PERSON_BYTES
 
 #define hv_model_person_t hv_rows_person_t
 #define hv_model_run hv_rows_run
+#define hv_model_run_again hv_rows_run_again
+#define hv_model_who hv_rows_who
 #define hv_model_layer hv_rows_layer
 #define HV_MODEL_ROWS HV_ROWS_ROWS
 #define HV_MODEL_ROW_BYTES HV_ROWS_ROW_BYTES

@@ -1,5 +1,5 @@
-/* hv_people_requests.c: see hv_people_requests.h. */
-#include "hv_people_requests.h"
+/* hv_enrolled.c: see hv_enrolled.h. */
+#include "hv_enrolled.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -9,18 +9,19 @@
 
 #define AT_BYTES 4u
 #if HV_MODEL_PERSON_BYTES > 0u
-#define LAST_KIND ((uint32_t)HV_LINK_REMOVE)
+#define LAST_KIND ((uint32_t)HV_LINK_WHO)
 #else
 #define LAST_KIND ((uint32_t)HV_LINK_SELFTEST)
 #endif
 
-bool hv_people_knows(uint32_t kind)
+bool hv_enrolled_knows(uint32_t kind)
 {
     return (kind >= (uint32_t)HV_LINK_PING) && (kind <= LAST_KIND);
 }
 
 #if HV_MODEL_PERSON_BYTES > 0u
 
+#include "hv_board.h"
 #include "hv_bundle.h"
 #include "hv_store.h"
 
@@ -29,12 +30,18 @@ bool hv_people_knows(uint32_t kind)
 #define TESTED_BYTES 28u
 #define KNOWN_ANSWER_BYTES 16u /* seed, score, norm squared, accepted */
 
-void hv_people_begin(void)
+/* Everybody's weights, NULL of those whose bundle is damaged; they were all checked since anybody last changed. */
+static const hv_model_person_t *everybody[HV_SLOTS_USERS];
+static bool everybody_is_known;
+static uint32_t next_checked;
+
+void hv_enrolled_begin(void)
 {
     hv_store_begin();
+    everybody_is_known = false;
 }
 
-hv_status_t hv_people_find(uint32_t number, const void **person)
+hv_status_t hv_enrolled_find(uint32_t number, const void **person)
 {
     hv_slots_person_t stored;
     const hv_model_person_t *weights = NULL;
@@ -48,7 +55,30 @@ hv_status_t hv_people_find(uint32_t number, const void **person)
     return status;
 }
 
-void hv_people_identify(uint8_t data[8])
+static void check_person(uint32_t number)
+{
+    const void *weights = NULL;
+    everybody[number] = (hv_enrolled_find(number, &weights) == HV_OK) ? weights : NULL;
+    hv_board_kick(); /* a CRC of a bundle takes a while */
+}
+
+uint32_t hv_enrolled_everybody(const hv_model_person_t *const **people)
+{
+    const uint32_t stored = hv_store_people();
+    const uint32_t count = (stored < HV_SLOTS_USERS) ? stored : HV_SLOTS_USERS;
+    for (uint32_t i = 0u; (i < count) && !everybody_is_known; i++) {
+        check_person(i);
+    }
+    everybody_is_known = true;
+    if (count > 0u) {
+        next_checked = (next_checked + 1u) % count;
+        check_person(next_checked);
+    }
+    *people = everybody;
+    return count;
+}
+
+void hv_enrolled_identify(uint8_t data[8])
 {
     hv_link_put_u16(data, hv_store_people());
     hv_link_put_u16(&data[2], hv_store_slots());
@@ -74,7 +104,7 @@ static hv_status_t find_known(uint32_t number, const uint8_t **known, const hv_m
     return ((status == HV_OK) && (size_bytes != KNOWN_ANSWER_BYTES)) ? HV_ERROR_BUNDLE_FORMAT : status;
 }
 
-hv_status_t hv_people_test(uint32_t number, uint8_t image[], uint8_t arena[], uint8_t data[], uint32_t *size_bytes)
+hv_status_t hv_enrolled_test(uint32_t number, uint8_t image[], uint8_t arena[], uint8_t data[], uint32_t *size_bytes)
 {
     const uint8_t *known = NULL;
     const hv_model_person_t *person = NULL;
@@ -94,7 +124,7 @@ hv_status_t hv_people_test(uint32_t number, uint8_t image[], uint8_t arena[], ui
     return status;
 }
 
-bool hv_people_is_well_formed(const hv_link_request_t *request)
+bool hv_enrolled_is_well_formed(const hv_link_request_t *request)
 {
     switch (request->kind) {
     case HV_LINK_BUNDLE_BEGIN:
@@ -104,6 +134,7 @@ bool hv_people_is_well_formed(const hv_link_request_t *request)
         return request->size_bytes > AT_BYTES;
     case HV_LINK_BUNDLE_COMMIT:
     case HV_LINK_BUNDLE_ABORT:
+    case HV_LINK_WHO:
         return request->size_bytes == 0u;
     case HV_LINK_REMOVE:
         return request->size_bytes == HV_BUNDLE_USER_BYTES;
@@ -166,8 +197,9 @@ static void give_entry(hv_link_t *link)
     hv_link_answer(link, HV_LINK_DONE, 0u, ENTRY_BYTES);
 }
 
-bool hv_people_serve(hv_link_t *link)
+bool hv_enrolled_serve(hv_link_t *link)
 {
+    everybody_is_known = false; /* somebody may come, go, or be moved */
     switch (link->request.kind) {
     case HV_LINK_BUNDLE_BEGIN:
         answer(link, hv_store_receive(hv_link_get_u32(link->request.payload)));
@@ -196,22 +228,22 @@ bool hv_people_serve(hv_link_t *link)
 
 #else
 
-void hv_people_begin(void)
+void hv_enrolled_begin(void)
 {
 }
 
-hv_status_t hv_people_find(uint32_t number, const void **person)
+hv_status_t hv_enrolled_find(uint32_t number, const void **person)
 {
     (void)person;
     return (number == 0u) ? HV_OK : HV_ERROR_ARGUMENT;
 }
 
-void hv_people_identify(uint8_t data[8])
+void hv_enrolled_identify(uint8_t data[8])
 {
     (void)memset(data, 0, 8u);
 }
 
-hv_status_t hv_people_test(uint32_t number, uint8_t image[], uint8_t arena[], uint8_t data[], uint32_t *size_bytes)
+hv_status_t hv_enrolled_test(uint32_t number, uint8_t image[], uint8_t arena[], uint8_t data[], uint32_t *size_bytes)
 {
     (void)data;
     *size_bytes = 0u;
@@ -221,13 +253,13 @@ hv_status_t hv_people_test(uint32_t number, uint8_t image[], uint8_t arena[], ui
     return hv_known_answer_test((void *)image, arena);
 }
 
-bool hv_people_is_well_formed(const hv_link_request_t *request)
+bool hv_enrolled_is_well_formed(const hv_link_request_t *request)
 {
     (void)request;
     return false;
 }
 
-bool hv_people_serve(hv_link_t *link)
+bool hv_enrolled_serve(hv_link_t *link)
 {
     hv_link_answer(link, HV_LINK_UNKNOWN, 0u, 0u);
     return false;
