@@ -195,10 +195,11 @@ def linker_script(board: Board, *, extra_sections: str = "") -> str:
     `extra_sections` of an application come before those of the code.
     """
     sections = (resource("firmware") / "startup" / "sections.ld").read_text(encoding="utf-8")
+    flash_bytes = board.flash.size_bytes - board.people_bytes
     return f"""{SCRIPT_MARK} from firmware/boards/{board.name}/board.toml. */
 MEMORY
 {{
-    FLASH (rx) : ORIGIN = {board.flash.origin:#010x}, LENGTH = {board.flash.size_bytes - board.people_bytes}
+    FLASH (rx) : ORIGIN = {board.flash.origin:#010x}, LENGTH = {flash_bytes}
     RAM (rwx) : ORIGIN = {board.ram.origin:#010x}, LENGTH = {board.ram.size_bytes}
 }}
 
