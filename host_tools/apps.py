@@ -11,8 +11,10 @@ from codegen.resources import resource
 from host_tools.boards import Board
 
 UART = "uart"
+STORAGE = "storage"
+KEPT = "kept"  # in RAM that outlives a reset
 # driver -> the file of a board's folder that replaces what serves all others
-_REPLACEABLE = {"board": ("board.c", "hv_board.c"), "storage": ("storage.c", "hv_storage_kept.c")}
+_OWN = {"board": "board.c", "storage": "storage.c"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ def check_app(name: str, board: Board) -> None:
     """Checks that an application can be built for a board.
 
     Raises:
-        HvError: there is no such application, or the board has no serial port that it needs.
+        HvError: there is no such application, or no driver for what it needs of the board.
     """
     if name not in app_names():
         raise HvError(
@@ -50,6 +52,8 @@ def check_app(name: str, board: Board) -> None:
         )
     if UART in _load(name).drivers:
         _uart_source(board)
+    if STORAGE in _load(name).drivers:
+        _storage_source(board)
 
 
 def app_sources(name: str, board: Board) -> tuple[Path, ...]:
@@ -60,10 +64,11 @@ def app_sources(name: str, board: Board) -> tuple[Path, ...]:
     sources += [firmware / "runtime" / file for file in app.runtime]
     if UART in app.drivers:
         sources.append(_uart_source(board))
-    for driver, (own, usual) in _REPLACEABLE.items():
+    usual = {"board": firmware / "drivers" / "hv_board.c", STORAGE: _storage_source(board)}
+    for driver, own in _OWN.items():
         replaced = (firmware / "boards" / board.name / own).is_file()  # compiled with the board's
         if driver in app.drivers and not replaced:
-            sources.append(firmware / "drivers" / usual)
+            sources.append(usual[driver])
     return tuple(sources)
 
 
@@ -82,6 +87,15 @@ def app_flags(name: str, board: Board) -> tuple[str, ...]:
         ]
         numbers = (("TX_PIN", uart.tx_pin), ("RX_PIN", uart.rx_pin), ("IRQ", uart.irq))
         flags += [f"-DHV_UART_{what}={number}u" for what, number in numbers if number >= 0]
+    storage = board.storage
+    if STORAGE in app.drivers and storage is not None:
+        flags += [
+            f"-DHV_STORAGE_BASE={storage.origin:#x}u",
+            f"-DHV_STORAGE_BLOCK_BYTES={storage.block_bytes:#x}u",
+            f"-DHV_STORAGE_JOURNAL_BLOCKS={storage.journal_blocks}u",
+            f"-DHV_STORAGE_DATA_BLOCKS={storage.data_blocks}u",
+            f"-DHV_STORAGE_CLOCK_HZ={board.clock_hz}u",
+        ]
     return tuple(flags)
 
 
@@ -122,5 +136,17 @@ def _uart_source(board: Board) -> Path:
             "there is no driver for this board's serial port",
             where=f"board {board.name}",
             hint="name one in board.toml under [uart], see docs/link.md",
+        )
+    return source
+
+
+def _storage_source(board: Board) -> Path:
+    kind = board.storage.kind if board.storage else KEPT
+    source = resource("firmware") / "drivers" / f"hv_storage_{kind}.c"
+    if not source.is_file():
+        raise HvError(
+            f"there is no driver called {kind!r} for flash",
+            where=f"board {board.name}",
+            hint="name another one in board.toml under [storage], or leave that out",
         )
     return source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,32 @@ class Uart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Storage:
+    """The last blocks of flash, which belong to people and never to the firmware.
+
+    Attributes:
+        kind: firmware/drivers/hv_storage_<kind>.c writes them.
+        origin: address of the first one.
+        block_bytes: what is erased at once.
+        journal_blocks: how many the journal has, an even number; they come first.
+        data_blocks: how many bundles have.
+        emulated: whether QEMU's model of the board can write flash.
+    """
+
+    kind: str
+    origin: int
+    block_bytes: int
+    journal_blocks: int
+    data_blocks: int
+    emulated: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """All of it."""
+        return (self.journal_blocks + self.data_blocks) * self.block_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """A board, as board.toml describes it.
 
@@ -74,6 +100,7 @@ class Board:
         runners: flash tool -> what that tool has to be told of this board; the first is used when
             none is asked for.
         uart: None where no driver is written for it.
+        storage: where the application `device` keeps people; None: in RAM, until the power goes.
     """
 
     name: str
@@ -85,6 +112,18 @@ class Board:
     emulators: Mapping[str, str]
     runners: Mapping[str, str]
     uart: Uart | None = None
+    storage: Storage | None = None
+
+    @property
+    def people_bytes(self) -> int:
+        """Flash that belongs to people."""
+        return self.storage.size_bytes if self.storage else 0
+
+    @property
+    def in_qemu(self) -> Board:
+        """What to build for QEMU: where its model cannot write flash, people are kept in RAM."""
+        writes = self.storage is None or self.storage.emulated
+        return self if writes else replace(self, storage=None)
 
     @property
     def proof(self) -> str:
@@ -126,16 +165,19 @@ def parse_board(name: str, text: str, *, where: str) -> Board:
         raise HvError(f"not valid TOML: {error}", where=where) from error
     table = _Table(data, where)
     clock_hz = table.take("clock_hz", int)
+    flash = _memory(table.take("flash", dict), f"{where}, [flash]")
+    storage = _storage(table.take("storage", dict, default={}), flash, f"{where}, [storage]")
     board = Board(
         name=name,
         target=table.take("target", str),
         clock_hz=clock_hz,
         stack_bytes=table.take("stack_bytes", int),
-        flash=_memory(table.take("flash", dict), f"{where}, [flash]"),
+        flash=flash if storage is None else _without(flash, storage),
         ram=_memory(table.take("ram", dict), f"{where}, [ram]"),
         emulators=_texts(table.take("emulators", dict, default={}), f"{where}, [emulators]"),
         runners=_texts(table.take("runners", dict, default={}), f"{where}, [runners]"),
         uart=_uart(table.take("uart", dict, default={}), clock_hz, f"{where}, [uart]"),
+        storage=storage,
     )
     table.refuse_rest()
     return board
@@ -152,10 +194,11 @@ def linker_script(board: Board, *, extra_sections: str = "") -> str:
     `extra_sections` of an application come before those of the code.
     """
     sections = (resource("firmware") / "startup" / "sections.ld").read_text(encoding="utf-8")
+    flash_bytes = board.flash.size_bytes - board.people_bytes
     return f"""{SCRIPT_MARK} from firmware/boards/{board.name}/board.toml. */
 MEMORY
 {{
-    FLASH (rx) : ORIGIN = {board.flash.origin:#010x}, LENGTH = {board.flash.size_bytes}
+    FLASH (rx) : ORIGIN = {board.flash.origin:#010x}, LENGTH = {flash_bytes}
     RAM (rwx) : ORIGIN = {board.ram.origin:#010x}, LENGTH = {board.ram.size_bytes}
 }}
 
@@ -198,6 +241,40 @@ def _memory(data: Mapping[str, Any], where: str) -> Memory:
     )
     table.refuse_rest()
     return memory
+
+
+def _storage(data: Mapping[str, Any], flash: Memory, where: str) -> Storage | None:
+    """At the end of flash."""
+    if not data:
+        return None
+    table = _Table(data, where)
+    kind = table.take("kind", str)
+    block_bytes, journal_blocks, data_blocks = (
+        table.take(key, int) for key in ("block_bytes", "journal_blocks", "data_blocks")
+    )
+    size_bytes = (journal_blocks + data_blocks) * block_bytes
+    storage = Storage(
+        kind=kind,
+        origin=flash.origin + flash.size_bytes - size_bytes,
+        block_bytes=block_bytes,
+        journal_blocks=journal_blocks,
+        data_blocks=data_blocks,
+        emulated=table.take("emulated", bool, default=False),
+    )
+    table.refuse_rest()
+    if journal_blocks < 2 or journal_blocks % 2:
+        raise HvError("journal_blocks must be even: the journal has two halves", where=where)
+    if data_blocks < 2:
+        raise HvError("data_blocks must be two at least: one is always free", where=where)
+    if block_bytes <= 0 or size_bytes >= flash.size_bytes or storage.origin % block_bytes:
+        raise HvError("the blocks must be the last whole ones of [flash]", where=where)
+    return storage
+
+
+def _without(flash: Memory, storage: Storage) -> Memory:
+    """The firmware's part of flash."""
+    left_bytes = storage.origin - flash.origin
+    return replace(flash, budget_bytes=min(flash.budget_bytes, left_bytes))
 
 
 def _texts(data: Mapping[str, Any], where: str) -> Mapping[str, str]:

@@ -131,7 +131,8 @@ def _emulated(
     ):
         order = pipeline.trace_order(folder, core, None, Path(out), board)
         talk(f"building the firmware of {board} ...")
-        firmware = build_firmware(dataclasses.replace(order, app=APP))
+        order = dataclasses.replace(order, app=APP, board=order.board.in_qemu)
+        firmware = build_firmware(order)
         with emulated(firmware) as transport:
             yield transport
 

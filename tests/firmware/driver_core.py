@@ -1,0 +1,171 @@
+"""A flash driver, compiled as the firmware is, on Unicorn's core with a model of its controller."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from elftools.elf.elffile import ELFFile
+
+from codegen.resources import resource
+from host_tools.apps import app_flags, app_sources
+from host_tools.boards import Board, load_board
+from host_tools.build import FIRMWARE_FLAGS, GCC_FLAGS
+from host_tools.processes import run_program
+from host_tools.toolchain import Purpose, choose
+
+CLOCK_HZ = 40_000  # as the driver is told: so its longest wait takes few turns
+PAGE_BYTES = 4096
+BACK = 0x7000_0000  # where functions return to
+CALL_LIMIT = 30_000_000  # instructions: a call that takes more never ends
+SP = 0x7100_0000
+HARNESS = "void hv_test_keep(void);\nvoid hv_test_keep(void)\n{\n}\n"
+
+
+class Controller(Protocol):
+    """A flash controller and the flash behind it, as the manual describes them."""
+
+    base: int  # of its registers
+
+    def read_register(self, offset: int) -> int:
+        """What the core reads there."""
+
+    def write_register(self, offset: int, value: int) -> None:
+        """What the core writes there does."""
+
+    def read_flash(self, offset: int, size: int) -> int:
+        """What the core reads of the people's blocks."""
+
+    def write_flash(self, offset: int, size: int, value: int) -> None:
+        """What the core writes there does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flash:
+    """An hv_flash_t, as the driver returns it."""
+
+    base: int
+    block_bytes: int
+    write_bytes: int
+    blocks: int
+    program: int
+    erase: int
+    context: int
+
+
+def compile_driver(board: str, folder: Path) -> Path:
+    """Links a board's storage driver alone, at the board's own addresses."""
+    found = replace(load_board(board), clock_hz=CLOCK_HZ)
+    firmware = resource("firmware")
+    (folder / "hv_model.h").write_text("#define HV_MODEL_PERSON_BYTES 2048u\n")
+    toolchain = choose(Purpose(found.core.family), "gcc")
+    sources = [path for path in _drivers(found) if path.stem.startswith(("hv_storage", "hv_board"))]
+    elf = folder / f"{board}.elf"
+    done = run_program(
+        (
+            *toolchain.argv,
+            *toolchain.target_flags(found.core),
+            *FIRMWARE_FLAGS,
+            *GCC_FLAGS,
+            *app_flags("device", found),
+            *("-I", str(folder), "-I", str(firmware / "runtime")),
+            *("-nostdlib", "-Wl,--entry=hv_storage_data", f"-Wl,-Ttext={found.flash.origin:#x}"),
+            f"-Wl,-Tdata={found.ram.origin:#x}",
+            *(str(path) for path in sources),
+            *("-o", str(elf)),
+        ),
+        timeout_s=120,
+        folder=folder,
+        environment=toolchain.environment(),
+    )
+    assert done.exit_code == 0, done.output
+    return elf
+
+
+def _drivers(board: Board) -> tuple[Path, ...]:
+    """The device's drivers; which one serves the serial port does not matter here."""
+    uart = board.uart or load_board("netduinoplus2").uart
+    return app_sources("device", replace(board, uart=uart))
+
+
+class DriverCore:
+    """The core of a board, its driver's code, and a controller; `call` is the C call."""
+
+    def __init__(self, board: str, elf: Path, controller: Controller) -> None:
+        unicorn: Any = importlib.import_module("unicorn")
+        self._arm: Any = importlib.import_module("unicorn.arm_const")
+        self._error = unicorn.UcError
+        found = load_board(board)
+        assert found.storage is not None
+        self.storage = found.storage
+        self._ram = found.ram.origin
+        core = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+        core.ctl_set_cpu_model(getattr(self._arm, found.emulators["unicorn"]))
+        core.mem_map(found.flash.origin, found.storage.origin - found.flash.origin)
+        core.mem_map(found.ram.origin, 16 * PAGE_BYTES)
+        core.mem_map(BACK, PAGE_BYTES)
+        core.mem_map(SP - PAGE_BYTES, PAGE_BYTES)
+        core.mmio_map(
+            found.storage.origin,
+            found.storage.size_bytes,
+            lambda _core, at, size, _user: controller.read_flash(at, size),
+            None,
+            lambda _core, at, size, value, _user: controller.write_flash(at, size, value),
+            None,
+        )
+        page = controller.base // PAGE_BYTES * PAGE_BYTES
+        within = controller.base - page
+        core.mmio_map(
+            page,
+            PAGE_BYTES,
+            lambda _core, at, _size, _user: controller.read_register(at - within),
+            None,
+            lambda _core, at, _size, value, _user: controller.write_register(at - within, value),
+            None,
+        )
+        self._symbols = {}
+        with elf.open("rb") as stream:
+            file = ELFFile(stream)
+            for segment in file.iter_segments("PT_LOAD"):
+                core.mem_write(segment["p_vaddr"], segment.data())
+            for symbol in file.get_section_by_name(".symtab").iter_symbols():
+                self._symbols[symbol.name] = int(symbol["st_value"])
+        self._core = core
+
+    def flash(self, which: str) -> Flash:
+        """What `hv_storage_journal` or `hv_storage_data` returns: through memory, by the ABI."""
+        place = self._ram + 8 * PAGE_BYTES
+        self.call(self._symbols[f"hv_storage_{which}"], place)
+        return Flash(
+            **dict(
+                zip(
+                    Flash.__dataclass_fields__,
+                    struct.unpack("<7I", self._core.mem_read(place, 28)),
+                    strict=True,
+                )
+            )
+        )
+
+    def program(self, flash: Flash, offset: int, data: bytes) -> int:
+        """The hv_status_t; the source lies at an odd address."""
+        source = self._ram + 9 * PAGE_BYTES + 1
+        self._core.mem_write(source, data)
+        return self.call(flash.program, flash.context, offset, source, len(data))
+
+    def erase(self, flash: Flash, block: int) -> int:
+        """The hv_status_t."""
+        return self.call(flash.erase, flash.context, block)
+
+    def call(self, function: int, *arguments: int) -> int:
+        """Calls a C function; fails if it does not return."""
+        arm = self._arm
+        for number, value in enumerate(arguments):
+            self._core.reg_write(getattr(arm, f"UC_ARM_REG_R{number}"), value)
+        self._core.reg_write(arm.UC_ARM_REG_SP, SP)
+        self._core.reg_write(arm.UC_ARM_REG_LR, BACK | 1)
+        self._core.emu_start(function | 1, BACK, count=CALL_LIMIT)
+        assert self._core.reg_read(arm.UC_ARM_REG_PC) == BACK, "it did not return"
+        return int(self._core.reg_read(arm.UC_ARM_REG_R0))
