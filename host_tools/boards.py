@@ -48,6 +48,7 @@ class Uart:
         tx_pin: number of the pin it sends on, where the driver has a choice; -1 where not.
         rx_pin: likewise of the pin it receives on.
         irq: number of the interrupt that tells of a byte; -1: the core stays awake and polls.
+        qemu_port: which of the serial ports of QEMU's machine it is, from 0.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Uart:
     tx_pin: int
     rx_pin: int
     irq: int
+    qemu_port: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,6 +297,7 @@ def _uart(data: Mapping[str, Any], clock_hz: int, where: str) -> Uart | None:
         tx_pin=table.take("tx_pin", int, default=-1),
         rx_pin=table.take("rx_pin", int, default=-1),
         irq=table.take("irq", int, default=-1),
+        qemu_port=table.take("qemu_port", int, default=0),
     )
     table.refuse_rest()
     return uart

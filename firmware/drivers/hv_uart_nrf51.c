@@ -1,6 +1,7 @@
 /* hv_uart_nrf51.c: the UART of the nRF51, which the nRF52 still has. Its pins are the board's: HV_UART_TX_PIN and
- * HV_UART_RX_PIN, 0 to 31, of port 0.
- * Source: nRF51 Series Reference Manual 3.0, sections 15 and 29. */
+ * HV_UART_RX_PIN, 0 to 31 of port 0, and from 32 on of port 1, which some nRF52 have: P1.08 is 40.
+ * Source: nRF51 Series Reference Manual 3.0, sections 12 (CLOCK), 15 (GPIO) and 29 (UART); nRF52833 Product
+ * Specification, "GPIO" (P1 at 0x5000_0300), "UART" (PSEL: five bits of pin, then one of port). */
 #include "hv_uart.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
@@ -17,9 +18,12 @@
 #define TRANSMIT_DATA UART(0x51Cu)
 #define BAUD_RATE UART(0x524u)
 
-#define GPIO_BASE 0x50000000u
-#define GPIO_SET REGISTER(GPIO_BASE + 0x508u)
-#define GPIO_CONFIGURE(pin) REGISTER(GPIO_BASE + 0x700u + (4u * (pin)))
+/* Without a wait: the chip itself goes over from its RC oscillator, which may be several per cent off, when the crystal runs. */
+#define START_CRYSTAL REGISTER(0x40000000u)
+
+#define GPIO_PORT(pin) (0x50000000u + (0x300u * ((pin) / 32u)))
+#define GPIO_SET(pin) REGISTER(GPIO_PORT(pin) + 0x508u)
+#define GPIO_CONFIGURE(pin) REGISTER(GPIO_PORT(pin) + 0x700u + (4u * ((pin) % 32u)))
 #define PIN_IS_OUTPUT 3u /* without the input buffer */
 #define PIN_IS_INPUT 0u
 
@@ -28,15 +32,17 @@
 #define BAUD_115200 0x01D7E000u
 
 _Static_assert(HV_UART_BAUD == 115200u, "the only rate this driver knows the setting of");
+_Static_assert((HV_UART_TX_PIN < 64u) && (HV_UART_RX_PIN < 64u), "two ports");
 
 static bool is_sending; /* a byte is on its way, and TRANSMITTED will tell */
 
 void hv_uart_begin(void)
 {
-    GPIO_SET = 1u << HV_UART_TX_PIN; /* the line rests high */
+    START_CRYSTAL = 1u;
+    GPIO_SET(HV_UART_TX_PIN) = 1u << (HV_UART_TX_PIN % 32u); /* the line rests high */
     GPIO_CONFIGURE(HV_UART_TX_PIN) = PIN_IS_OUTPUT;
     GPIO_CONFIGURE(HV_UART_RX_PIN) = PIN_IS_INPUT;
-    SELECT_TX = HV_UART_TX_PIN;
+    SELECT_TX = HV_UART_TX_PIN; /* the number's sixth bit is the port's, where there are two */
     SELECT_RX = HV_UART_RX_PIN;
     BAUD_RATE = BAUD_115200;
     ENABLE = ENABLED;

@@ -36,7 +36,7 @@ def server_argv(board: Board, port: int, serial: str = "none") -> tuple[str, ...
     return (
         str(path),
         *("-machine", machine),
-        *("-display", "none", "-monitor", "none", "-serial", serial),
+        *("-display", "none", "-monitor", "none", *serial_options(board, serial)),
         *(("-bios", "none") if machine == "virt" else ()),
         *("-S", "-gdb", f"tcp:127.0.0.1:{port}"),
     )

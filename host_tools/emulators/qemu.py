@@ -96,7 +96,7 @@ class Qemu:
     def argv(
         self, job: Job, plugin: Path | None = None, *, serial: str = "none"
     ) -> tuple[str, ...]:
-        """Returns the call that `run` makes, and runs nothing; `serial` is the first port's."""
+        """Returns the call that `run` makes, and runs nothing; `serial` is the board's port's."""
         board = job.firmware.order.board
         machine = machine_of(self, board)
         family = family_of(job.firmware)
@@ -105,7 +105,7 @@ class Qemu:
             *("-machine", machine),
             *("-display", "none"),
             *("-monitor", "none"),
-            *("-serial", serial),
+            *serial_options(board, serial),
             *("-semihosting-config", "enable=on,target=native"),
             *("-kernel", str(job.firmware.elf.resolve())),
             *(_reset_options(board) if family == RISCV32 else ()),
@@ -140,6 +140,12 @@ class Qemu:
             stores=_stores(job, report) if job.watch_stores else None,
             executions=_executions(job, report) if job.profile else None,
         )
+
+
+def serial_options(board: Board, serial: str) -> tuple[str, ...]:
+    """Returns where the board's serial port goes; QEMU counts the machine's ports by the options."""
+    before = board.uart.qemu_port if board.uart else 0
+    return (*(("-serial", "null") * before), "-serial", serial)
 
 
 def plan_plugin(toolchain: Toolchain, result: Path) -> tuple[str, ...]:

@@ -6,16 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
-from codegen.emit import emit, write_emission
 from codegen.nets import QuantNet
-from codegen.schedule import schedule
 from host_tools.boards import load_board
 from host_tools.build import Firmware, FirmwareOrder, build_firmware
 from host_tools.manifest import Manifest, load_manifest
 from host_tools.toolchain import Purpose, choose
+from tests import networks
+from tests.c_host import emitted
 from tests.networks import conv_head
 
 BuildFor = Callable[..., Firmware]
+MAKERS: dict[str, Callable[[int], QuantNet]] = {
+    "conv_head": conv_head,
+    "two_inputs": lambda _person: networks.two_inputs(),
+}
 
 
 @pytest.fixture(scope="session")
@@ -25,22 +29,29 @@ def net() -> QuantNet:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> BuildFor:
-    manifests: dict[tuple[str, int], Manifest] = {}
-    firmwares: dict[tuple[str, str, int, str | None], Firmware] = {}
+    manifests: dict[tuple[str, str, int], Manifest] = {}
+    firmwares: dict[tuple[str, str, str, int, str | None], Firmware] = {}
 
-    def emitted(target: str, person: int) -> Manifest:
-        if (target, person) not in manifests:
+    def manifest_of(target: str, network: str, person: int) -> Manifest:
+        key = (target, network, person)
+        if key not in manifests:
             folder = tmp_path_factory.mktemp(target) / "folder"
-            core = load_board(target).core
-            write_emission(emit(schedule(conv_head(person), core), "someone"), folder)
-            manifests[target, person] = load_manifest(folder)
-        return manifests[target, person]
+            emitted(MAKERS[network](person), folder, target=load_board(target).core)
+            manifests[key] = load_manifest(folder)
+        return manifests[key]
 
-    def build(name: str, app: str, *, person: int = 2, compiler: str | None = None) -> Firmware:
-        key = (name, app, person, compiler)
+    def build(
+        name: str,
+        app: str,
+        *,
+        network: str = "conv_head",
+        person: int = 2,
+        compiler: str | None = None,
+    ) -> Firmware:
+        key = (name, app, network, person, compiler)
         if key not in firmwares:
             board = load_board(name)
-            manifest = emitted(board.core.board or name, person)
+            manifest = manifest_of(board.core.board or name, network, person)
             firmwares[key] = build_firmware(
                 FirmwareOrder(
                     app=app,

@@ -33,6 +33,8 @@ BOARDS = (
     "mps3-an547",
     "microbit",
     "netduinoplus2",
+    "stm32f4-discovery",
+    "feather-f405",
     "qemu-virt32",
 )
 
@@ -84,11 +86,18 @@ def test_every_tensor_of_twenty_images_is_the_references(
         assert 0 < device.identity().stack_used_bytes <= firmware.stack.size_bytes
 
 
-@pytest.mark.parametrize("network", ["rows", "two_inputs"])
+@pytest.mark.parametrize(
+    ("network", "board"),
+    [
+        ("rows", "mps2-an386"),
+        ("two_inputs", "mps2-an386"),
+        ("two_inputs", "stm32vldiscovery"),  # its RAM has no room for people
+    ],
+)
 def test_rows_and_networks_without_people_too(
-    build_device: BuildDevice, run_device: RunDevice, network: str
+    build_device: BuildDevice, run_device: RunDevice, network: str, board: str
 ) -> None:
-    firmware = build_device(network)
+    firmware = build_device(network, board)
     with run_device(firmware) as transport:
         device = _hello(transport)
         if device.identity().person_bytes:
