@@ -14,7 +14,7 @@ from pathlib import Path
 from codegen.errors import ProgramMissing
 from host_tools.boards import Board
 from host_tools.emulators.base import machine_of
-from host_tools.emulators.qemu import Qemu
+from host_tools.emulators.qemu import Qemu, serial_options
 from host_tools.processes import started
 
 

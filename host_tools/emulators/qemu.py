@@ -143,7 +143,7 @@ class Qemu:
 
 
 def serial_options(board: Board, serial: str) -> tuple[str, ...]:
-    """Returns where the board's serial port goes; QEMU counts the machine's ports by the options."""
+    """Returns where the board's serial port goes; QEMU counts a machine's ports by the options."""
     before = board.uart.qemu_port if board.uart else 0
     return (*(("-serial", "null") * before), "-serial", serial)
 

@@ -1,4 +1,4 @@
-"""The flash drivers on their own core against models of the controllers: each board that has one."""
+"""Flash drivers on their own core against models of the controllers: every board with one."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def build_device(tmp_path_factory: pytest.TempPathFactory) -> BuildDevice:
     ) -> Firmware:
         key = network, board, public_key
         if key not in built:
-            described = load_board(board)
+            described = load_board(board).in_qemu
             folder = tmp_path_factory.mktemp(f"{network}-{board}")
             if public_key:
                 checks = Verification(public_key=public_key, library=fetch_monocypher(print))
