@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 STORE_VARIABLE = "HVCODEGEN_STORE"
-DEFAULT_CHECKPOINT = "pw"
+DEFAULT_CHECKPOINT = "pb"
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

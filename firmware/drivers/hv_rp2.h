@@ -92,7 +92,7 @@ static inline uint32_t hv_rp2_clock(const hv_rp2_t *chip)
         HV_REGISTER(chip->clocks + HV_RP2_REFERENCE_CONTROL) = HV_RP2_REFERENCE_CRYSTAL;
         (void)hv_rp2_comes(chip->clocks + HV_RP2_REFERENCE_SELECTED, 1u << HV_RP2_REFERENCE_CRYSTAL);
     }
-    /* Off while its source is chosen, which is not free of glitches; these writes take longer than the three cycles. */
+    /* Off while its source is chosen, which could glitch; these writes take longer than the three cycles. */
     const uint32_t source = runs ? HV_RP2_PERIPHERAL_CRYSTAL : HV_RP2_PERIPHERAL_SYSTEM;
     HV_REGISTER(chip->clocks + HV_RP2_PERIPHERAL_CONTROL) = 0u;
     (void)HV_REGISTER(chip->clocks + HV_RP2_PERIPHERAL_CONTROL);

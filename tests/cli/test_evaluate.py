@@ -70,7 +70,7 @@ def test_the_c_is_scored_in_deviations_where_there_is_a_cohort(
     faces: FaceTable, tmp_path: Path
 ) -> None:
     """As real numbers are; the cosines themselves lie far off."""
-    checkpoint = load_checkpoint("pw")
+    checkpoint = load_checkpoint("pb")
     enrolled, streamed = np.repeat(np.arange(3), 12), np.tile(np.arange(12), 3)
     real = float_scores(checkpoint.build(), faces, checkpoint.comparable)(enrolled, streamed)
     cosines = float_scores(checkpoint.build(), faces)(enrolled, streamed)

@@ -19,7 +19,7 @@ from hypernet.checkpoint import MAX_BYTES, PRETRAINED, load_checkpoint, shipped
 from hypernet.enrol import enrol, examine
 from hypernet.training.config import load_config
 
-NAMES = ["pq", "pq-full", "pw"]
+NAMES = ["pb", "pq", "pq-full"]
 
 PEOPLE = (
     "Adrian_McPherson",

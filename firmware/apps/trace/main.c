@@ -20,7 +20,9 @@ _Static_assert(sizeof(HV_MODEL_ABI) == HV_TRACE_ABI_CHARACTERS + 1u, "the ABI ha
 static _Alignas(HV_MODEL_ARENA_ALIGNMENT) __attribute__((section(".arena"))) uint8_t arena[HV_MODEL_ARENA_BYTES];
 static _Alignas(HV_MODEL_IMAGE_ALIGNMENT) uint8_t image[HV_MODEL_IMAGE_BYTES];
 
-static uint8_t tensors[HV_MODEL_TRACE_BYTES];
+#if HV_MODEL_STREAMED > 0u
+static uint8_t tensors[HV_MODEL_TRACE_BYTES]; /* rows come in the order in which they are computed */
+#endif
 
 /* What the layers one by one left, and what the whole run, and that of pushed rows, answers. */
 static hv_model_result_t layer_by_layer;
@@ -55,12 +57,12 @@ static bool write_header(writer_t *writer, uint32_t images)
     return write_bytes(writer, &header, (uint32_t)sizeof(header));
 }
 
-static bool write_tensor(writer_t *writer, uint32_t image_number, uint32_t layer)
+static bool write_tensor(writer_t *writer, uint32_t image_number, uint32_t layer, const uint8_t bytes[])
 {
     const hv_trace_record_t record = {image_number, layer, hv_model_sizes[layer]};
     writer->records++;
     return write_bytes(writer, &record, (uint32_t)sizeof(record)) &&
-           write_bytes(writer, &tensors[hv_collected_at(layer)], hv_model_sizes[layer]);
+           write_bytes(writer, bytes, hv_model_sizes[layer]);
 }
 
 static bool write_trailer(writer_t *writer)
@@ -75,14 +77,24 @@ static bool write_trailer(writer_t *writer)
     return hv_file_write(writer->file, &trailer, (uint32_t)sizeof(trailer));
 }
 
-/* Runs the layers one by one, keeps each one's tensor before another may overwrite it, and writes them. */
+/* Runs the layers one by one, and writes each one's tensor before another may overwrite it. */
 static hv_exit_t trace_layers(writer_t *writer, uint32_t image_number)
 {
+#if HV_MODEL_STREAMED > 0u
     if (hv_collect(HV_MODEL_PERSON, image, arena, tensors) != HV_OK) {
         return HV_EXIT_KERNEL_REFUSED;
     }
+#endif
     for (uint32_t layer = 0u; layer < HV_MODEL_LAYERS; layer++) {
-        if (!write_tensor(writer, image_number, layer)) {
+#if HV_MODEL_STREAMED > 0u
+        const uint8_t *const bytes = &tensors[hv_collected_at(layer)];
+#else
+        const uint8_t *const bytes = &arena[hv_model_tensors[layer].offset_bytes];
+        if (hv_model_layer(layer, HV_MODEL_PERSON, image, arena) != HV_OK) {
+            return HV_EXIT_KERNEL_REFUSED;
+        }
+#endif
+        if (!write_tensor(writer, image_number, layer, bytes)) {
             return HV_EXIT_OUTPUT_WRITE;
         }
     }
