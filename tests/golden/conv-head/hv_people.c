@@ -10,7 +10,8 @@ typedef struct {
 /* score * score * factor, for any score and a factor of at least 0. */
 static wide_t square_times(int32_t score, int32_t factor)
 {
-    const uint64_t square = (uint64_t)((int64_t)score * score); /* at most 2^62 */
+    const int64_t product_of_both = (int64_t)score * score;
+    const uint64_t square = (uint64_t)product_of_both; /* at most 2^62 */
     const uint64_t low = (square & UINT32_MAX) * (uint32_t)factor;
     const uint64_t high = ((square >> 32) * (uint32_t)factor) + (low >> 32);
     const wide_t product = {.high = high, .low = (uint32_t)(low & UINT32_MAX)};
@@ -30,10 +31,11 @@ static bool is_closer(int32_t score, int32_t threshold, int32_t other_score, int
 
 void hv_people_begin(hv_people_best_t *best)
 {
-    const hv_result_t none = {.score = 0, .norm_squared = 0, .accepted = 0};
     best->person = HV_PEOPLE_NOBODY;
     best->threshold = 0;
-    best->result = none;
+    best->result.score = 0;
+    best->result.norm_squared = 0;
+    best->result.accepted = 0;
 }
 
 void hv_people_take(hv_people_best_t *best, uint32_t person, const hv_result_t *result, int32_t threshold, bool normalised)
