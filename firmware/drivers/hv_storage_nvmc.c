@@ -4,12 +4,12 @@
  * it fetches from the same flash. The controller has no flags for errors: so what was written is read.
  * Source: nRF51 Series Reference Manual 3.0, section 6 (NVMC); nRF52833 Product Specification 1.5 and nRF52840 Product
  * Specification 1.7, "NVMC - Non-volatile memory controller". */
+#include "hv_register.h"
 #include "hv_storage_blocks.h"
 
-#define REGISTER(offset) (*(volatile uint32_t *)(0x4001E000u + (offset)))
-#define READY REGISTER(0x400u)
-#define CONFIG REGISTER(0x504u)
-#define ERASE_PAGE REGISTER(0x508u)
+#define READY HV_REGISTER(0x4001E400u)
+#define CONFIG HV_REGISTER(0x4001E504u)
+#define ERASE_PAGE HV_REGISTER(0x4001E508u)
 
 #define READY_READY 1u
 #define CONFIG_READ 0u

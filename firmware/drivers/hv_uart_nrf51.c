@@ -4,8 +4,9 @@
  * Specification, "GPIO" (P1 at 0x5000_0300), "UART" (PSEL: five bits of pin, then one of port). */
 #include "hv_uart.h"
 
-#define REGISTER(address) (*(volatile uint32_t *)(address))
-#define UART(offset) REGISTER(HV_UART_BASE + (offset))
+#include "hv_register.h"
+
+#define UART(offset) HV_REGISTER(HV_UART_BASE + (offset))
 #define START_RECEIVE UART(0x000u)
 #define START_TRANSMIT UART(0x008u)
 #define RECEIVED UART(0x108u)
@@ -19,11 +20,11 @@
 #define BAUD_RATE UART(0x524u)
 
 /* Without a wait: the chip itself goes over from its RC oscillator, which may be several per cent off, when the crystal runs. */
-#define START_CRYSTAL REGISTER(0x40000000u)
+#define START_CRYSTAL HV_REGISTER(0x40000000u)
 
 #define GPIO_PORT(pin) (0x50000000u + (0x300u * ((pin) / 32u)))
-#define GPIO_SET(pin) REGISTER(GPIO_PORT(pin) + 0x508u)
-#define GPIO_CONFIGURE(pin) REGISTER(GPIO_PORT(pin) + 0x700u + (4u * ((pin) % 32u)))
+#define GPIO_SET(pin) HV_REGISTER(GPIO_PORT(pin) + 0x508u)
+#define GPIO_CONFIGURE(pin) HV_REGISTER(GPIO_PORT(pin) + 0x700u + (4u * ((pin) % 32u)))
 #define PIN_IS_OUTPUT 3u /* without the input buffer */
 #define PIN_IS_INPUT 0u
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "hv_board.h"
-#include "hv_model.h"
 #include "hv_enrolled.h"
+#include "hv_model.h"
 #include "hv_stack.h"
 #include "hv_steps.h"
 

@@ -66,13 +66,16 @@ uint32_t hv_enrolled_everybody(const hv_model_person_t *const **people)
 {
     const uint32_t stored = hv_store_people();
     const uint32_t count = (stored < HV_SLOTS_USERS) ? stored : HV_SLOTS_USERS;
-    for (uint32_t i = 0u; (i < count) && !everybody_is_known; i++) {
-        check_person(i);
-    }
-    everybody_is_known = true;
-    if (count > 0u) {
+    if (!everybody_is_known) {
+        for (uint32_t i = 0u; i < count; i++) {
+            check_person(i);
+        }
+        everybody_is_known = true;
+    } else if (count > 0u) {
         next_checked = (next_checked + 1u) % count;
         check_person(next_checked);
+    } else {
+        /* nobody */
     }
     *people = everybody;
     return count;
