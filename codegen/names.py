@@ -14,7 +14,8 @@ USER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 def near_names(name: str, names: Sequence[str]) -> str:
     """For the hint of an error: the nearest names that exist, and all of them."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}? " * bool(near) + f"known: {', '.join(names)}"
+    question = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{question}known: {', '.join(names)}"
 
 
 def check_user_name(name: str) -> str:

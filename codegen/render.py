@@ -76,13 +76,13 @@ def render_frames(program: Program, facts: FrameFacts, *, offset_bytes: int, thr
     return _render("verifier/frames.h.j2", p=program, f=own)
 
 
-def render_people(program: Program, *, normalised: bool, threshold: str | None) -> str:
+def render_people(program: Program, *, normalised: bool, threshold: str) -> str:
     """`hv_<arch>_people.h`.
 
     Args:
         program: the verifier.
         normalised: whether the score is compared with the features' length.
-        threshold: the name of the person's threshold in C; None where everybody shares one.
+        threshold: the name of the person's threshold in C.
     """
     return _render("verifier/people.h.j2", p=program, normalised=normalised, threshold=threshold)
 

@@ -1,4 +1,4 @@
-"""What `stream` does: images to a device one after the other: whose is it, what says everybody?"""
+"""What `stream` does: images to a device one after the other; whose each is, everybody's score."""
 
 from __future__ import annotations
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from elftools.elf.elffile import ELFFile
-
-from host_tools.sizes import read_symbols
+from host_tools.flash.images import firmware_image
+from host_tools.sizes import function_addresses
 
 STEP = 1000  # instructions; a count is exact to that
 FLASH, FLASH_BYTES = 0x0800_0000, 0x10_0000
@@ -47,17 +46,15 @@ def call(
     machine.mem_map(FLASH, FLASH_BYTES)
     machine.mem_map(RAM, RAM_BYTES)
     machine.mem_map(BACK, 0x1000)
-    with elf.open("rb") as stream:
-        for segment in ELFFile(stream).iter_segments("PT_LOAD"):
-            if segment["p_filesz"]:
-                machine.mem_write(segment["p_paddr"], segment.data())
+    for segment in firmware_image(elf).segments:
+        machine.mem_write(segment.address, segment.data)
     for place, data in memory.items():
         machine.mem_write(place, data)
     for register, value in zip(_ARGUMENTS, arguments, strict=False):
         machine.reg_write(register, value)
     machine.reg_write(_arm.UC_ARM_REG_SP, STACK)
     machine.reg_write(_arm.UC_ARM_REG_LR, BACK | 1)
-    (at,) = (symbol.address for symbol in read_symbols(elf) if symbol.name == function)
+    (at,) = function_addresses(elf, (function,))
     count = 0
     while at != BACK:
         machine.emu_start(at | 1, BACK, count=STEP)

@@ -15,10 +15,7 @@ import numpy as np
 from codegen import reference
 from codegen.cli.common import DEFAULT_CHECKPOINT
 from codegen.emit import emit, write_emission
-from codegen.layout import ABI_BYTES, pack
-from codegen.lower import lower
 from codegen.nets import QuantNet
-from codegen.plan import plan_memory
 from codegen.quantise import quantise
 from codegen.schedule import schedule
 from codegen.targets import find_target
@@ -30,10 +27,10 @@ from hypernet.checkpoint import load_checkpoint
 from hypernet.enrol import network_for
 from tests.bench.calls import FLASH, FREE, RAM, call
 from tests.closest import closest
+from tests.who_is_it import CALL, NOBODY, weights_of
 
 TARGET = find_target("cortex-m4")
 COUNTS = (1, 2, 10, 50)
-NOBODY = 2**32 - 1
 
 
 def made_up_people(count: int) -> list[QuantNet]:
@@ -51,7 +48,7 @@ def made_up_people(count: int) -> list[QuantNet]:
 
 
 def _program(folder: Path, net: QuantNet) -> Path:
-    """The kernel and people.c, linked for the memories of `calls`."""
+    """The kernel and who_is_it.c, linked for the memories of `calls`."""
     write_emission(emit(schedule(net, TARGET), "somebody"), folder / "kernel")
     manifest = load_manifest(folder / "kernel")
     toolchain = choose(Purpose(TARGET.family))
@@ -65,7 +62,7 @@ def _program(folder: Path, net: QuantNet) -> Path:
         "-I",
         str(manifest.folder),
         f"-Wl,-Ttext={FLASH:#x},-Tdata={RAM:#x},--entry=who_is_it",
-        str(Path(__file__).with_suffix(".c")),
+        str(CALL),
         *(str(manifest.folder / source) for source in manifest.sources),
         "-lgcc",
         "-o",
@@ -75,12 +72,6 @@ def _program(folder: Path, net: QuantNet) -> Path:
     if done.exit_code:
         raise SystemExit(done.output)
     return elf
-
-
-def _weights(net: QuantNet) -> bytes:
-    scheduled = schedule(net, TARGET)
-    program = lower(scheduled, plan_memory(scheduled))
-    return pack(program.person, program.abi[:ABI_BYTES], scheduled.stored())
 
 
 def _expected(people: list[QuantNet], image: np.ndarray) -> int:
@@ -98,7 +89,7 @@ def main() -> None:
     """Builds once, runs each count, prints."""
     people = made_up_people(max(COUNTS))
     image = np.random.default_rng(21).integers(0, 256, people[0].arch.image.shape, np.uint8)
-    weights = [_weights(net) for net in people]
+    weights = [weights_of(net, TARGET) for net in people]
     pointers, picture = FREE, FREE + 0x1000
     arena = picture + 0x4000
     first = arena + 0x1_0000

@@ -50,6 +50,13 @@ def test_a_wanted_version_counts_from_then_on(tmp_path: Path) -> None:
         issued(tmp_path, "alice", _with(b"z"))
 
 
+def test_a_wanted_version_below_the_last_takes_nothing_back(tmp_path: Path) -> None:
+    first = issued(tmp_path, "alice", DRAFT, 40)
+    old = issued(tmp_path, "alice", _with(b"x"), 7)
+    assert (old.version, old.user_id) == (7, first.user_id)
+    assert issued(tmp_path, "alice", _with(b"y")).version == 41
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codegen import reference
 from codegen.lower import Program, ScratchArea, lower
 from codegen.nets import QuantNet
 from codegen.plan import plan_memory
 from codegen.schedule import schedule
 from codegen.targets import find_target
 from tests import networks
-from tests.c_host import RUNTIME, shared_library
-from tests.closest import closest
+from tests.c_host import RUNTIME, emitted, shared_library
+from tests.closest import Judged, closest
+from tests.who_is_it import CALL, NOBODY, weights_of
 
-NOBODY = 2**32 - 1
 LARGEST = 2**31 - 1
 
 scores = st.integers(-LARGEST, LARGEST) | st.integers(-3, 9) | st.integers(LARGEST - 3, LARGEST)
@@ -76,6 +79,57 @@ def test_a_difference_in_the_last_bit_decides(library: ctypes.CDLL) -> None:
     near = [(LARGEST - 1, LARGEST, True), (LARGEST, LARGEST, True)]
     assert _chosen(library, near, normalised=True)[0] == 1
     assert _chosen(library, near[::-1], normalised=True)[0] == 0
+
+
+def _aligned(size_bytes: int) -> tuple[ctypes.Array[ctypes.c_char], int]:
+    """Memory, which must be kept, and where in it `size_bytes` lie at a multiple of 16."""
+    memory = ctypes.create_string_buffer(size_bytes + 16)
+    return memory, (ctypes.addressof(memory) + 15) // 16 * 16
+
+
+@pytest.mark.parametrize("make", [networks.conv_head, networks.depthwise_all, networks.moves])
+def test_the_generated_call_runs_everybody_and_passes_over_nobody(
+    make: Callable[[int], QuantNet], tmp_path: Path
+) -> None:
+    arch = make(2).arch
+    thresholds = (0.02, 0.3, 0.25, 0.1, 0.03, 0.2, 0.01)  # differ, so that whose is whose matters
+    nets = [
+        networks.quant_net(arch, person_seed=seed, threshold=threshold)
+        for seed, threshold in enumerate(thresholds, 2)
+    ]
+    missing = 1
+    program = emitted(nets[0], tmp_path / "kernel").program
+    sources = sorted(str(path) for path in (tmp_path / "kernel").glob("*.c"))
+    kernel = ctypes.CDLL(
+        str(shared_library(CALL, tmp_path, "-I", str(tmp_path / "kernel"), *sources))
+    )
+    pointers = (ctypes.c_void_p * len(nets))()
+    kept = []
+    for number, net in enumerate(nets):
+        weights = weights_of(net, program.target)
+        memory, place = _aligned(len(weights))
+        ctypes.memmove(place, weights, len(weights))
+        kept.append(memory)
+        pointers[number] = None if number == missing else place
+    memory, arena = _aligned(program.plan.arena_bytes)
+    normalised = nets[0].layers[-1].op.kind == "normalised_decision"
+    chosen = set()
+    for image in networks.images(arch, 24, 9):
+        judged = [_judged(net, image) for net in nets]
+        judged[missing] = (0, 1, False)
+        expected = closest(judged, normalised=normalised)
+        kernel.who_is_it.restype = ctypes.c_uint32
+        got = kernel.who_is_it(pointers, len(nets), image.tobytes(), ctypes.c_void_p(arena))
+        assert got == (NOBODY if expected is None else expected)
+        chosen.add(got)
+    assert len(chosen) > 2
+
+
+def _judged(net: QuantNet, image: np.ndarray) -> Judged:
+    decision = net.layers[-1].name
+    score, _, accepted = reference.run(net, image[None])[decision][0]
+    threshold = int(net.tensors()[f"{decision}.threshold"].reshape(-1)[0])
+    return int(score), threshold, bool(accepted)
 
 
 def test_only_personal_layers_are_repeated_and_only_if_they_leave_what_they_read() -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from elftools.elf.elffile import ELFFile
-
 from codegen.resources import resource
 from host_tools.apps import app_flags, app_sources
 from host_tools.boards import Board, load_board
 from host_tools.build import FIRMWARE_FLAGS, GCC_FLAGS
+from host_tools.flash.images import firmware_image
 from host_tools.processes import run_program
+from host_tools.sizes import function_addresses
 from host_tools.toolchain import Purpose, choose
 
 CLOCK_HZ = 40_000  # as the driver is told: so its longest wait takes few turns
@@ -22,7 +22,6 @@ PAGE_BYTES = 4096
 BACK = 0x7000_0000  # where functions return to
 CALL_LIMIT = 30_000_000  # instructions: a call that takes more never ends
 SP = 0x7100_0000
-HARNESS = "void hv_test_keep(void);\nvoid hv_test_keep(void)\n{\n}\n"
 
 
 class Controller(Protocol):
@@ -126,19 +125,16 @@ class DriverCore:
             lambda _core, at, _size, value, _user: controller.write_register(at - within, value),
             None,
         )
-        self._symbols = {}
-        with elf.open("rb") as stream:
-            file = ELFFile(stream)
-            for segment in file.iter_segments("PT_LOAD"):
-                core.mem_write(segment["p_vaddr"], segment.data())
-            for symbol in file.get_section_by_name(".symtab").iter_symbols():
-                self._symbols[symbol.name] = int(symbol["st_value"])
+        for segment in firmware_image(elf).segments:
+            core.mem_write(segment.address, segment.data)
+        self._elf = elf
         self._core = core
 
     def flash(self, which: str) -> Flash:
         """What `hv_storage_journal` or `hv_storage_data` returns: through memory, by the ABI."""
         place = self._ram + 8 * PAGE_BYTES
-        self.call(self._symbols[f"hv_storage_{which}"], place)
+        (function,) = function_addresses(self._elf, (f"hv_storage_{which}",))
+        self.call(function, place)
         return Flash(
             **dict(
                 zip(

@@ -59,6 +59,47 @@ def test_memories_and_budgets_reach_the_linker() -> None:
     assert "ASSERT(hv_ram_used_bytes <= hv_ram_budget_bytes" in script
 
 
+STORAGE = """
+[storage]
+kind = "nvmc"
+block_bytes = 0x1000
+journal_blocks = 2
+data_blocks = 6
+"""
+
+
+def test_the_peoples_blocks_are_the_last_and_never_the_linkers() -> None:
+    board = parse_board("mine", TEXT + STORAGE, where="board.toml")
+    assert board.storage is not None
+    assert board.storage.origin == 0x0040_0000 - 8 * 0x1000
+    assert board.flash.budget_bytes == board.storage.origin
+    script = linker_script(board)
+    assert f"FLASH (rx) : ORIGIN = 0x00000000, LENGTH = {board.storage.origin}" in script
+    assert f"hv_flash_budget_bytes = {board.storage.origin};" in script
+    assert board.in_qemu.storage is None
+    writable = parse_board("mine", TEXT + STORAGE + "emulated = true\n", where="board.toml")
+    assert writable.in_qemu == writable
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("journal_blocks = 2", "journal_blocks = 3", "must be even"),
+        ("journal_blocks = 2", "journal_blocks = 0", "must be even"),
+        ("data_blocks = 6", "data_blocks = 1", "two at least"),
+        ("data_blocks = 6", "data_blocks = 1022", "the last whole ones"),
+        ("block_bytes = 0x1000", "block_bytes = 0x3000", "the last whole ones"),
+        ("block_bytes = 0x1000", "block_bytes = 0", "the last whole ones"),
+        ('kind = "nvmc"', "", "kind is missing"),
+        ('kind = "nvmc"', 'kind = "nvmc"\ncolour = 1', "unknown keys: colour"),
+    ],
+)
+def test_faulty_storage_is_refused(before: str, after: str, message: str) -> None:
+    with pytest.raises(HvError, match=message) as caught:
+        parse_board("mine", TEXT + STORAGE.replace(before, after, 1), where="board.toml")
+    assert caught.value.where == "board.toml, [storage]"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
