@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-CROP_PX = 64
-"""Side of the square crop that f sees, in pixels."""
+CHIP_PX = 128
+"""Side of the aligned, square chip that is kept of a face, in pixels."""
 
 Image = NDArray[np.uint8]
 Embedding = NDArray[np.float32]
@@ -44,15 +44,13 @@ class Face:
     Attributes:
         box: where the detector saw it.
         score: the detector's confidence; comparable within one encoder only.
-        chip: uint8 [128, 128, 3], RGB, aligned; `crop` is its 2x2 area mean.
-        crop: uint8 [64, 64, 3], RGB, what f sees.
+        chip: uint8 [128, 128, 3], RGB, aligned; `crops.crop_chip` makes of it what f sees.
         encoder_chip: uint8 [S, S, 3], RGB, what the encoder's own network sees.
     """
 
     box: Box
     score: float
     chip: Image
-    crop: Image
     encoder_chip: Image
 
 
@@ -87,28 +85,3 @@ class FaceEncoder(Protocol):
     def describe_chip(self, chip: Image) -> Embedding:
         """Describes a face of which only the chip, uint8 [128, 128, 3], is left: float32 [D]."""
         ...
-
-
-def shrink_chip(chip: Image) -> Image:
-    """Halves a chip by the mean of 2x2 pixels, half rounded up.
-
-    The firmware's camera path can do the same in integers, so it is fixed here.
-
-    Args:
-        chip: uint8 [2H, 2W, 3].
-
-    Returns:
-        uint8 [H, W, 3].
-    """
-    wide = chip.astype(np.uint16)
-    total = wide[0::2, 0::2] + wide[0::2, 1::2] + wide[1::2, 0::2] + wide[1::2, 1::2]
-    return ((total + 2) // 4).astype(np.uint8)
-
-
-def shrink_chips(chips: Image) -> Image:
-    """Does `shrink_chip` for many: uint8 [N, 2H, 2W, 3] to uint8 [N, H, W, 3]."""
-    count, height, width, channels = chips.shape
-    crops = np.empty((count, height // 2, width // 2, channels), np.uint8)
-    for index, chip in enumerate(chips):
-        crops[index] = shrink_chip(chip)
-    return crops

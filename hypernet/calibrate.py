@@ -146,7 +146,7 @@ def observe_ranges(
     with torch.no_grad():
         for row in rng.choice(len(learnt.files), size=people):
             shown = rng.choice(len(learnt.files), size=crops)
-            images = torch.from_numpy(learnt.crops[shown])
+            images = torch.from_numpy(learnt.crops(architecture.image.shape)[shown])
             theta = generator(directions[row])
             values = float_forward(architecture, theta, to_real(images, architecture))
             for layer in architecture.layers[: architecture.layers.index(head)]:

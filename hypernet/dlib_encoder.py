@@ -15,9 +15,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from codegen.errors import ProgramMissing
-from hypernet.backbone import CROP_PX, Box, Embedding, Face, Image, shrink_chip
+from hypernet.backbone import CHIP_PX, Box, Embedding, Face, Image
 
-CHIP_PX = 2 * CROP_PX
 CHIP_PADDING = 0.15
 """Margin of f's chip. Larger than the tightest that works: hair and chin help to tell people."""
 
@@ -137,7 +136,6 @@ class DlibEncoder:
             ),
             score=score,
             chip=chip,
-            crop=shrink_chip(chip),
             encoder_chip=dlib.get_face_chip(
                 image, shape, size=ENCODER_CHIP_PX, padding=ENCODER_CHIP_PADDING
             ),

@@ -13,11 +13,12 @@ from codegen.errors import GateBreach, HvError
 from codegen.nets import Architecture, FloatNet
 from hypernet.backbone import Face, FaceEncoder, Image
 from hypernet.checkpoint import Checkpoint
+from hypernet.crops import crop_chips
 from hypernet.generators import GENERATORS, Generator, LastLayerGenerator
 from hypernet.verifier import to_real
 
 MIN_FACE_PX = 40
-"""Narrower faces hold less than f's own crop of 64 pixels with its margin."""
+"""Narrower faces hold less than a crop of 64 pixels with its margin."""
 
 RIVAL_SHARE = 0.5
 """A second face at least this wide, relative to the largest, makes the photograph ambiguous."""
@@ -80,7 +81,7 @@ def enrol_faces(
     _check_encoder(encoder, checkpoint)
     embeddings = np.stack([encoder.embed(face) for face in faces])
     _check_one_person(embeddings, checkpoint, names)
-    crops = np.stack([face.crop for face in faces])
+    crops = crop_chips(np.stack([face.chip for face in faces]), checkpoint.architecture.image.shape)
     return network_for(embeddings, crops, checkpoint, personal=personal)
 
 

@@ -34,7 +34,9 @@ def unit_directions(generator: Generator, embeddings: NDArray[np.float32]) -> Te
 def enrolled_row(generator: Generator, table: FaceTable, row: int) -> Theta:
     """The network of the person whom one photograph of a table enrols."""
     embedding = torch.from_numpy(table.embeddings[row : row + 1])
-    image = to_real(torch.from_numpy(table.crops[row : row + 1]), generator.architecture)
+    architecture = generator.architecture
+    crop = table.crops(architecture.image.shape)[row : row + 1]
+    image = to_real(torch.from_numpy(crop), architecture)
     return generator.enrolled(embedding, image)
 
 
@@ -48,11 +50,12 @@ def shared_features(generator: Generator, table: FaceTable) -> NDArray[np.float3
     architecture = generator.architecture
     layers = body_layers(architecture)
     name = head_layer(architecture).inputs[0]
+    crops = table.crops(architecture.image.shape)
     parts = []
     with torch.no_grad():
         theta = generator.shared_body()
         for start in range(0, len(table.files), _CHUNK):
-            images = to_real(torch.from_numpy(table.crops[start : start + _CHUNK]), architecture)
+            images = to_real(torch.from_numpy(crops[start : start + _CHUNK]), architecture)
             parts.append(_float_layers(layers, theta, {"image": images})[name])
     return np.asarray(torch.cat(parts).numpy())
 
@@ -234,7 +237,7 @@ class _Cache:
         _, personal = _split(architecture)
         inside = {layer.name for layer in personal}
         self._kept = sorted({name for layer in personal for name in layer.inputs} - inside)
-        self._table = table
+        self._crops = table.crops(architecture.image.shape)
         self._run = run
         self._values: dict[int, dict[str, Tensor]] = {}
 
@@ -243,7 +246,7 @@ class _Cache:
         new = np.array([row for row in np.unique(rows) if row not in self._values], np.intp)
         for start in range(0, len(new), _CHUNK):
             chunk = new[start : start + _CHUNK]
-            values = self._run(torch.from_numpy(self._table.crops[chunk]))
+            values = self._run(torch.from_numpy(self._crops[chunk]))
             for place, row in enumerate(chunk):
                 self._values[int(row)] = {name: values[name][place] for name in self._kept}
 

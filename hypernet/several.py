@@ -95,11 +95,10 @@ def several_photographs(
             than it asks people to have.
     """
     generator = checkpoint.build().double()
+    crops = table.crops(checkpoint.architecture.image.shape)
 
     def net(rows: Rows) -> FloatNet:
-        return network_for(
-            table.embeddings[rows], table.crops[rows], checkpoint, generator=generator
-        )
+        return network_for(table.embeddings[rows], crops[rows], checkpoint, generator=generator)
 
     outputs = integer_outputs(table, quantise(net(np.array([0]))))
     return tuple(_measured(table, checkpoint, order, net, outputs) for order in orders)

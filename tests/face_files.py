@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hypernet.backbone import Box, Embedding, Face, shrink_chip
+from hypernet.backbone import Box, Embedding, Face
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 People = Mapping[str, int]
@@ -46,7 +46,7 @@ class CornerEncoder:
         chip = np.resize(image, (128, 128, 3))
         height, width = image.shape[:2]
         box = Box(left=0, top=0, width=width, height=height)
-        return Face(box=box, score=1.0, chip=chip, crop=shrink_chip(chip), encoder_chip=chip)
+        return Face(box=box, score=1.0, chip=chip, encoder_chip=chip)
 
     def embed(self, face: Face) -> Embedding:
         return self.describe_chip(face.chip)

@@ -12,6 +12,7 @@ from codegen.enrolment_gate import check_enrolment
 from codegen.quantise import quantise
 from codegen.store import User
 from hypernet.checkpoint import load_checkpoint
+from hypernet.crops import crop_chips
 from hypernet.dlib_encoder import DlibEncoder
 from hypernet.enrol import enrol_faces, examine_all
 from hypernet.images import load_image
@@ -31,7 +32,8 @@ def enrol_person(name: str, files: Sequence[Path], checkpoint_name: str) -> User
     faces = examine_all(encoder, [load_image(file) for file in files], names)
     float_net = enrol_faces(encoder, faces, checkpoint, names=names)
     quant_net = quantise(float_net)
-    crops = np.stack([face.crop for face in faces])
+    shape = checkpoint.architecture.image.shape
+    crops = crop_chips(np.stack([face.chip for face in faces]), shape)
     gate = check_enrolment(float_net, quant_net, probes_of(crops))
     facts = {
         "checkpoint": checkpoint.name,

@@ -55,7 +55,7 @@ class Kernel:
         one = slice(row, row + 1)
         real = network_for(
             self.table.embeddings[one],
-            self.table.crops[one],
+            self.crops(one),
             self._checkpoint,
             generator=self._generator,
         )
@@ -76,9 +76,10 @@ class Kernel:
         packed = layout.pack(own, self._abi[: layout.ABI_BYTES], scheduled.stored())
         return Simulator(self._folder, person=packed)
 
-    def crops(self, rows: Rows) -> np.ndarray:
-        """What the network sees of these rows: uint8 [N, H, W, 3]."""
-        return np.asarray(self.table.crops[rows])
+    def crops(self, rows: Rows | slice) -> np.ndarray:
+        """What the network sees of these rows: uint8 [N, H, W, C]."""
+        shape = self._checkpoint.architecture.image.shape
+        return np.asarray(self.table.crops(shape)[rows])
 
 
 def c_scores(kernel: Kernel, tick: Tick) -> ScorePairs:

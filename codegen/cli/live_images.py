@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from codegen.cli.photos import face_crop, find_files
+from codegen.cli.photos import aligned_crop, face_crop, find_files
 from codegen.errors import HvError, ProgramMissing
 from host_tools.link.recording import Recording
 
@@ -79,7 +79,7 @@ def from_recording(recording: Recording, shape: tuple[int, int, int]) -> Iterato
 def _frame(
     name: str, photo: np.ndarray, shape: tuple[int, int, int], *, aligned: bool, where: str
 ) -> Frame:
-    crop = photo if aligned else face_crop(photo)
+    crop = aligned_crop(photo, shape) if aligned else face_crop(photo, shape)
     if crop is None:
         return Frame(name=name, image=None, reason="no face found")
     if crop.shape != shape:

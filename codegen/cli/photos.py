@@ -12,6 +12,7 @@ import numpy as np
 from codegen.cli.common import progress, talk
 from codegen.errors import HvError
 from codegen.nets import Image
+from hypernet.crops import Shape, crop_chip, with_channels
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -60,10 +61,10 @@ def read_crops(files: Sequence[Path], image: Image, *, aligned: bool) -> Crops:
     from hypernet.images import load_image
 
     names, crops, skipped = [], [], []
-    cut = _as_it_is if aligned else _face_cutter()
+    cut = aligned_crop if aligned else _face_cutter()
     for file in progress(files, "reading photographs"):
         try:
-            crop = cut(load_image(file))
+            crop = cut(load_image(file), image.shape)
         except _NoFace as reason:
             skipped.append((str(file), str(reason)))
             continue
@@ -91,14 +92,15 @@ def _cutter() -> _face_cutter:
     return _face_cutter()  # the detector takes a second to load
 
 
-def face_crop(photo: np.ndarray) -> np.ndarray | None:
+def face_crop(photo: np.ndarray, shape: Shape) -> np.ndarray | None:
     """The largest face of a photograph, cut out; None if there is none that can be used.
 
     Args:
         photo: uint8 [H, W, 3].
+        shape: (H, W, C) of what the network takes.
     """
     try:
-        return _cutter()(photo)
+        return _cutter()(photo, shape)
     except _NoFace:
         return None
 
@@ -107,8 +109,9 @@ class _NoFace(Exception):
     """A photograph cannot be scored; the text says why."""
 
 
-def _as_it_is(photo: np.ndarray) -> np.ndarray:
-    return photo
+def aligned_crop(photo: np.ndarray, shape: Shape) -> np.ndarray:
+    """A file that is a crop already: its grey where one channel is taken, else as it is."""
+    return with_channels(photo, 1) if shape[2] == 1 else photo
 
 
 class _face_cutter:  # noqa: N801 - used as a function that keeps its detector
@@ -117,8 +120,8 @@ class _face_cutter:  # noqa: N801 - used as a function that keeps its detector
 
         self._encoder = DlibEncoder()
 
-    def __call__(self, photo: np.ndarray) -> np.ndarray:
+    def __call__(self, photo: np.ndarray, shape: Shape) -> np.ndarray:
         faces = self._encoder.faces(photo)
         if not faces:
             raise _NoFace("no face found")
-        return max(faces, key=lambda face: face.box.width).crop
+        return crop_chip(max(faces, key=lambda face: face.box.width).chip, shape)

@@ -23,7 +23,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from codegen.errors import HvError
-from hypernet.backbone import CROP_PX
+from hypernet.backbone import CHIP_PX
 from hypernet.data.base import digest_of
 from hypernet.data.faces import FaceRow
 from hypernet.data.table import FaceTable, Photo
@@ -101,8 +101,8 @@ class Draft:
         """Takes up the draft in the folder, or begins one."""
         self._folder = folder
         mode = "r+" if label.done else "w+"
-        size, count = 2 * CROP_PX, label.count
-        self._chips = self._column("chips", mode, np.dtype(np.uint8), (count, size, size, 3))
+        count = label.count
+        self._chips = self._column("chips", mode, np.dtype(np.uint8), (count, CHIP_PX, CHIP_PX, 3))
         self._embeddings = self._column(
             "embeddings", mode, np.dtype(np.float32), (count, dimensions)
         )

@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from codegen.errors import HvError
-from hypernet.backbone import CROP_PX, FaceEncoder, Image
+from hypernet.backbone import CHIP_PX, FaceEncoder, Image
 from hypernet.data.base import digest_of
 from hypernet.data.cache import read_cache
 from hypernet.data.faces import FaceRow
 from hypernet.data.filling import Progress, fill_table
 from hypernet.data.table import FOUND, FaceTable, Photo, cache_folder
 
-_SIDE = 2 * CROP_PX
-_SKIN = slice(_SIDE * 3 // 16, _SIDE * 13 // 16)
+_SKIN = slice(CHIP_PX * 3 // 16, CHIP_PX * 13 // 16)
 """Rows and columns of a chip in which the face lies, whose colours are matched."""
 
 _CONTRAST_RATIO = (0.6, 1.6)
@@ -133,14 +132,14 @@ def _share(rng: np.random.Generator) -> NDArray[np.float64]:
     kind = rng.integers(4)
     if kind == 0:  # forehead and eyes of one, mouth and chin of the other
         place, softness = rng.uniform(0.3, 0.7), rng.uniform(0.02, 0.08)
-        rows = _sigmoid((np.arange(_SIDE) / (_SIDE - 1) - place) / softness)
-        share = np.repeat(rows[:, None], _SIDE, axis=1)
+        rows = _sigmoid((np.arange(CHIP_PX) / (CHIP_PX - 1) - place) / softness)
+        share = np.repeat(rows[:, None], CHIP_PX, axis=1)
     elif kind == 1:  # one through the other
-        share = np.full((_SIDE, _SIDE), rng.uniform(0.35, 0.65))
+        share = np.full((CHIP_PX, CHIP_PX), rng.uniform(0.35, 0.65))
     else:  # patches, mostly the same left and right
         coarse = rng.normal(0, 1, (int(rng.integers(2, 6)),) * 2).astype(np.float32)
         resized = PillowImage.fromarray(coarse).resize(
-            (_SIDE, _SIDE), PillowImage.Resampling.BICUBIC
+            (CHIP_PX, CHIP_PX), PillowImage.Resampling.BICUBIC
         )
         fine = np.asarray(resized, np.float64)
         share = _sigmoid(4 * (fine - np.median(fine)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hypernet.backbone import CROP_PX, Embedding, Face, FaceEncoder, Image
+from hypernet.backbone import CHIP_PX, Embedding, Face, FaceEncoder, Image
 from hypernet.data.table import FOUND, FOUND_BY_TEMPLATE, FOUND_WEAKLY, NOT_FOUND
 
 ALIGNED_PX = 112
@@ -48,7 +48,7 @@ def describe_photo(encoder: FaceEncoder, image: Image) -> FaceRow:
         if faces:
             face = min(faces, key=lambda face: sum(_off_centre(face, image)))
             return _row(encoder, face, kind)
-    nothing = np.zeros((2 * CROP_PX, 2 * CROP_PX, 3), np.uint8)
+    nothing = np.zeros((CHIP_PX, CHIP_PX, 3), np.uint8)
     return FaceRow(
         chip=nothing, embedding=np.zeros(encoder.dimensions, np.float32), found=NOT_FOUND
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from hypernet.backbone import CROP_PX, shrink_chip
+from hypernet.crops import Shape, crop_chip
 
 NOT_FOUND, FOUND, FOUND_WEAKLY, FOUND_BY_TEMPLATE = 0, 1, 2, 3
 """How a photograph's face was found. Weakly: only with the detector's limit lowered. By template:
@@ -61,13 +60,19 @@ class FaceTable:
     embeddings: NDArray[np.float32]
     found: NDArray[np.int8]
 
-    @cached_property
-    def crops(self) -> NDArray[np.uint8]:
-        """What f sees: uint8 [N, 64, 64, 3], made from the chips on first use."""
-        crops = room_for((len(self.chips), CROP_PX, CROP_PX, 3))
-        for row, chip in enumerate(self.chips):
-            crops[row] = shrink_chip(chip)
-        return crops
+    _crops: dict[Shape, NDArray[np.uint8]] = field(default_factory=dict, init=False, repr=False)
+
+    def crops(self, shape: Shape) -> NDArray[np.uint8]:
+        """What an architecture whose image is (H, W, C) sees: uint8 [N, H, W, C].
+
+        Made from the chips when it is first asked for.
+        """
+        if shape not in self._crops:
+            made = room_for((len(self.chips), *shape))
+            for row, chip in enumerate(self.chips):
+                made[row] = crop_chip(chip, shape)
+            self._crops[shape] = made
+        return self._crops[shape]
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> FaceTable:
         """Returns the chosen rows as a table of their own; their chips are copied."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from codegen.inputs import Image
+from hypernet.crops import LUMA
 from hypernet.training.settings import number
 
 
@@ -90,31 +92,39 @@ def draw_changes(
     )
 
 
-def changed_images(chips: Tensor, changes: Changes, scale: float) -> Tensor:
+def changed_images(chips: Tensor, changes: Changes, image: Image) -> Tensor:
     """Makes one changed image of every chip.
 
     Where nothing moves and the chip is twice as large as the image, sampling between four pixels
-    is the 2x2 mean of `backbone.shrink_chip`.
+    is the 2x2 mean of `crops.crop_chip`; for other sizes the chip is first made twice as large.
 
     Args:
         chips: uint8 [N, H', W', 3].
         changes: of these N, for images [H, W].
-        scale: of the architecture's image, as in `verifier.to_real`.
+        image: the architecture's.
 
     Returns:
-        float32 [N, H, W, 3], as `verifier.to_real` makes them.
+        float32 [N, H, W, C], as `verifier.to_real` makes them.
     """
-    size = (changes.rows.shape[1], changes.columns.shape[1])
-    source = chips.permute(0, 3, 1, 2).float()
+    size = (image.height, image.width)
+    source = _of_size(chips.permute(0, 3, 1, 2).float(), (2 * image.height, 2 * image.width))
     x = F.grid_sample(source, _grid(changes.maps, size), padding_mode="border", align_corners=False)
     # (x - 128) * scale * contrast + offset, in one pass over the images
-    gain = scale * changes.contrast
+    gain = image.scale * changes.contrast
     x = torch.addcmul(changes.offset - 128.0 * gain, x, gain)
     x[changes.grey] = x[changes.grey].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     soft = changes.softness.flatten().nonzero()[:, 0]
     x[soft] = _blurred(x[soft], changes.softness[soft])
+    if image.channels == 1:
+        x = (x * x.new_tensor(LUMA)[:, None, None] / sum(LUMA)).sum(1, keepdim=True)
     hole = changes.rows[:, None, :, None] & changes.columns[:, None, None, :]
     return x.masked_fill_(hole, 0.0).permute(0, 2, 3, 1).contiguous()
+
+
+def _of_size(source: Tensor, size: tuple[int, int]) -> Tensor:
+    if source.shape[2:] == size:
+        return source
+    return F.interpolate(source, size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def _spread(count: int, limit: float, rng: torch.Generator) -> Tensor:

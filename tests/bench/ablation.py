@@ -115,6 +115,21 @@ ROWS: tuple[Row, ...] = (
     matrix("kcs-only", "+ matrix, KCS from the first step", "stages.0.easy_share=0"),
     distilled("pw-depthwise", "depthwise separable body", "architecture=pw-depthwise"),
     personal("low-rank", 1),
+    distilled("pb", "inverted bottlenecks: the body that ships", "architecture=pb"),
+    distilled("pw-48", "48x48 pixels, more channels", "architecture=pw-48"),
+    distilled("pw-56", "56x56 pixels, more channels", "architecture=pw-56"),
+    distilled("pw-80", "80x80 pixels, fewer channels", "architecture=pw-80"),
+    distilled("pw-grey", "grey, more channels", "architecture=pw-grey"),
+    matrix("matrix-2", "+ matrix, last layer personal, seed 2", "seed=2"),
+    personal("film", 2),
+    personal("low-rank", 2),
+    matrix(
+        "full-0",
+        "+ matrix, every weight personal: full, seed 0",
+        "architecture=pw-full",
+        "stages.0.generator=full",
+        "stages.0.people=12",
+    ),
 )
 """The most telling ones first, for whoever stops early."""
 

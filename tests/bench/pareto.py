@@ -30,10 +30,16 @@ MARKS = "<!-- make pareto -->\n", "<!-- end of make pareto -->\n"
 TARGET = "cortex-m4"
 TRAINED = {
     "pw-small": "pw-small",
+    "pw-48": "pw-48",
+    "pw-56": "pw-56",
+    "pw-80": "pw-80",
+    "pw-grey": "pw-grey",
     "pq": "pq",
     "pw": "short",
+    "pb": "pb",
     "pw-depthwise": "pw-depthwise",
     "pw-conv4": "film-0",
+    "pw-full": "full-0",
 }
 """Architecture -> the row of the ablation that trained it."""
 

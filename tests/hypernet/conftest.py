@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from codegen.nets import Architecture
-from hypernet.backbone import Box, Embedding, Face, shrink_chip
+from hypernet.backbone import Box, Embedding, Face
 from hypernet.checkpoint import Checkpoint, state_of
 from hypernet.data import FaceTable, Pairs
 from hypernet.generators import EmbeddingSpace, LastLayerGenerator
@@ -180,7 +180,7 @@ class StubEncoder:
         # what embed() and the tests look at: the photograph's first pixel, the box's width
         chip[0, :2] = image[0, 0], (width,) * 3
         box = Box(left=0, top=0, width=width, height=width)
-        return Face(box=box, score=score, chip=chip, crop=shrink_chip(chip), encoder_chip=chip)
+        return Face(box=box, score=score, chip=chip, encoder_chip=chip)
 
     def describe_chip(self, chip: np.ndarray) -> Embedding:
         return np.full(self.dimensions, chip.mean() / 255, np.float32)

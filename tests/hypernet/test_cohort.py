@@ -25,6 +25,7 @@ from hypernet.scores import float_scores, integer_scores, shared_features
 from tests.hypernet.conftest import DIMENSIONS, TINY
 
 PHOTOS = 60
+CROP = (64, 64, 3)
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_an_empty_head_is_refused() -> None:
 
 
 def _photograph(table: FaceTable, row: int) -> tuple[np.ndarray, np.ndarray]:
-    return table.embeddings[row : row + 1], table.crops[row : row + 1]
+    return table.embeddings[row : row + 1], table.crops(CROP)[row : row + 1]
 
 
 def test_the_device_accepts_what_the_normalised_score_accepts(
@@ -126,7 +127,7 @@ def test_the_device_accepts_what_the_normalised_score_accepts(
         ranked = np.sort(scores)
         chosen = dataclasses.replace(checkpoint, threshold=float(ranked[29:31].mean()))
         net = network_for(*_photograph(table, person), chosen)
-        accepted = run(quantise(net), table.crops)[net.arch.layers[-1].name][:, 2] == 1
+        accepted = run(quantise(net), table.crops(CROP))[net.arch.layers[-1].name][:, 2] == 1
         np.testing.assert_array_equal(accepted, scores >= chosen.threshold)
         assert accepted.sum() == PHOTOS / 2
         tried += 1
@@ -186,6 +187,6 @@ def test_shared_features_are_the_bodys(
     from codegen.nets import float_forward
     from hypernet.verifier import to_real
 
-    images = to_real(torch.from_numpy(table.crops[:3]), tiny_generator.architecture)
+    images = to_real(torch.from_numpy(table.crops(CROP)[:3]), tiny_generator.architecture)
     expected = float_forward(tiny_generator.architecture, theta, images)["features"]
     torch.testing.assert_close(torch.from_numpy(features[:3]), expected.detach())

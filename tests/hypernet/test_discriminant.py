@@ -144,7 +144,10 @@ def test_the_last_layer_is_the_sum_of_both_views(
     seen = unit.mean(axis=0) - two_views.own_mean.numpy()
     axes, metric = two_views.own_axes.numpy(), two_views.own_metric.numpy()
     embeddings = torch.from_numpy(table.embeddings[:2])
-    images = to_real(torch.from_numpy(table.crops[:2]), two_views.architecture)
+    images = to_real(
+        torch.from_numpy(table.crops(two_views.architecture.image.shape)[:2]),
+        two_views.architecture,
+    )
     with torch.no_grad():
         encoder = tiny_generator.enrolled(embeddings, images)
         both = two_views.enrolled(embeddings, images)

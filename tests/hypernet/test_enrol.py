@@ -135,8 +135,8 @@ def test_dlib_finds_the_one_face(encoder: FaceEncoder, portrait: Image.Image) ->
     column, row = face.box.centre
     assert abs(column - 224) < 15
     assert abs(row - 128) < 25
-    assert face.crop.shape == (64, 64, 3)
-    assert face.crop.dtype == np.uint8
+    assert face.chip.shape == (128, 128, 3)
+    assert face.chip.dtype == np.uint8
     embedding = encoder.embed(face)
     assert embedding.shape == (encoder.dimensions,)
     assert embedding.dtype == np.float32

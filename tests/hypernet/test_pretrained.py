@@ -16,6 +16,7 @@ from codegen.reference import run
 from hypernet.architectures import load_architecture
 from hypernet.backbone import FaceEncoder
 from hypernet.checkpoint import MAX_BYTES, PRETRAINED, load_checkpoint, shipped
+from hypernet.crops import crop_chip
 from hypernet.enrol import enrol, examine
 from hypernet.training.config import load_config
 
@@ -126,7 +127,9 @@ def test_the_integer_network_knows_people_it_has_never_seen(
     checkpoint = load_checkpoint(name)
     photos = {person: [lfw.photo(person, number) for number in (1, 2)] for person in PEOPLE}
     nets = {person: quantise(enrol(encoder, own[:1], checkpoint)) for person, own in photos.items()}
-    crops = {person: examine(encoder, own[1], person).crop for person, own in photos.items()}
+    shape = checkpoint.architecture.image.shape
+    chips = {person: examine(encoder, own[1], person).chip for person, own in photos.items()}
+    crops = {person: crop_chip(chip, shape) for person, chip in chips.items()}
     right, wrong = [], []
     for enrolled, streamed in itertools.product(PEOPLE, PEOPLE):
         accepted = bool(run(nets[enrolled], crops[streamed][None])["decision"][0, 2])

@@ -11,8 +11,8 @@ import torch
 from codegen.nets import float_forward
 from codegen.quantise import quantise
 from codegen.reference import run
-from hypernet.backbone import shrink_chips
 from hypernet.checkpoint import Checkpoint
+from hypernet.crops import crop_chips
 from hypernet.data import FaceTable
 from hypernet.generators import LastLayerGenerator
 from hypernet.scores import float_scores, integer_scores
@@ -30,7 +30,7 @@ def test_scores_are_those_of_the_whole_network(
     enrolled, streamed = np.array([0, 5, 0, 9]), np.array([3, 3, 7, 9])
     real = float_scores(generator, table)(enrolled, streamed)
     integer = integer_scores(generator, table, checkpoint.float_net)(enrolled, streamed)
-    crops = shrink_chips(table.chips[streamed])
+    crops = crop_chips(table.chips[streamed], architecture.image.shape)
     for place, row in enumerate(enrolled):
         with torch.no_grad():
             theta = generator(generator.centre(torch.from_numpy(table.embeddings[row])))
@@ -63,5 +63,6 @@ def test_integer_scores_accept_what_the_device_accepts(
     )
     with torch.no_grad():
         theta = generator(generator.centre(torch.from_numpy(table.embeddings[0])))
-    decided = run(quantise(checkpoint.float_net(theta)), shrink_chips(table.chips))["decision"]
+    crops = table.crops(tiny_checkpoint.architecture.image.shape)
+    decided = run(quantise(checkpoint.float_net(theta)), crops)["decision"]
     np.testing.assert_array_equal(decided[:, 2] == 1, scores >= checkpoint.threshold)

@@ -8,7 +8,6 @@ import torch
 from codegen.errors import HvError
 from codegen.nets import Architecture, float_forward
 from hypernet.architectures import load_architecture, names
-from hypernet.backbone import shrink_chip, shrink_chips
 from hypernet.verifier import Verifier, head_layer, to_real
 
 
@@ -93,13 +92,3 @@ def test_real_image_is_centred_and_scaled(tiny: Architecture) -> None:
 
 def test_the_head_feeds_the_decision(tiny: Architecture) -> None:
     assert head_layer(tiny).name == "head"
-
-
-def test_chips_shrink_by_the_mean_half_rounded_up() -> None:
-    import numpy as np
-
-    chip = np.zeros((2, 4, 3), np.uint8)
-    chip[:, :2] = [[[255] * 3] * 2] * 2
-    chip[0, 2:] = [[1] * 3] * 2  # sum 2 of 4: one half
-    assert shrink_chip(chip)[0, :, 0].tolist() == [255, 1]
-    np.testing.assert_array_equal(shrink_chips(chip[None])[0], shrink_chip(chip))

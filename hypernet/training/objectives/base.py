@@ -81,7 +81,7 @@ class Learnt:
     precision: torch.dtype
 
     def images(self, rows: Tensor, step: int) -> Tensor:
-        """This process's share of a batch, changed: float [N, H, W, 3] on the device.
+        """This process's share of a batch, changed: float [N, H, W, C] on the device.
 
         The changes of the whole batch are drawn, so they do not depend on who shares the work.
         """
@@ -90,7 +90,7 @@ class Learnt:
         changes = draw_changes(len(rows), size, self.augmentation, self.torch_rng(step))
         share = self.processes.share(len(rows))
         chips = torch.from_numpy(self.table.chips[rows[share].numpy()]).to(self.device)
-        return changed_images(chips, changes.part(share, self.device), image.scale)
+        return changed_images(chips, changes.part(share, self.device), image)
 
     def autocast(self) -> torch.autocast:
         """Around the forward pass of f: lower precision where the config asks for it."""
