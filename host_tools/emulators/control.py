@@ -1,15 +1,16 @@
-"""QEMU's control socket: a reset while it runs, as when the power goes for a moment.
+"""QEMU's control socket: a reset, as when the power goes for a moment, and what lies in memory.
 
 RAM keeps its content; the core, its registers and whatever it was doing are gone.
-Source: QEMU Machine Protocol Specification; `system_reset` of the QMP reference manual.
+Source: QEMU Machine Protocol Specification; `system_reset` and `memsave`, QMP reference manual.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+import tempfile
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from codegen.errors import HvError
 
@@ -27,18 +28,38 @@ def reset(path: Path) -> None:
     Raises:
         HvError: it does not answer as QEMU does.
     """
+    _execute(path, "system_reset")
+
+
+def read_memory(path: Path, address: int, size_bytes: int) -> bytes:
+    """Reads what the first core of the machine behind a control socket sees at an address.
+
+    Raises:
+        HvError: it does not answer as QEMU does.
+    """
+    with tempfile.TemporaryDirectory(prefix="hvmemory-") as scratch:
+        file = Path(scratch) / "memory"
+        _execute(path, "memsave", val=address, size=size_bytes, filename=str(file))
+        return file.read_bytes()
+
+
+def _execute(path: Path, command: str, **arguments: int | str) -> None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(TIMEOUT_S)
             connection.connect(str(path))
             with connection.makefile("rw", encoding="utf-8") as lines:
                 lines.readline()  # its greeting
-                for command in ("qmp_capabilities", "system_reset"):
-                    lines.write(json.dumps({"execute": command}) + "\n")
-                    lines.flush()
-                    _await_return(lines, command)
+                _ask(lines, {"execute": "qmp_capabilities"})
+                _ask(lines, {"execute": command, "arguments": arguments})
     except OSError as error:
-        raise HvError(f"cannot reset the emulated board: {error}", where=str(path)) from error
+        raise HvError(f"no {command} of the emulated board: {error}", where=str(path)) from error
+
+
+def _ask(lines: TextIO, request: dict[str, Any]) -> None:
+    lines.write(json.dumps(request) + "\n")
+    lines.flush()
+    _await_return(lines, request["execute"])
 
 
 def _await_return(lines: TextIO, command: str) -> None:

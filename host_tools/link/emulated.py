@@ -17,7 +17,7 @@ from pathlib import Path
 from codegen.errors import HvError, ProgramMissing
 from host_tools.build import Firmware
 from host_tools.emulators.base import Job, family_of
-from host_tools.emulators.control import control_options, reset
+from host_tools.emulators.control import control_options, read_memory, reset
 from host_tools.emulators.qemu import Qemu
 from host_tools.link.transports import SocketTransport
 from host_tools.processes import started
@@ -36,6 +36,10 @@ class EmulatedPort(SocketTransport):
     def reset(self) -> None:
         """As if the power went for a moment, but for RAM, which keeps its content."""
         reset(self._control)
+
+    def memory(self, address: int, size_bytes: int) -> bytes:
+        """What lies there now, as a debugger would see it."""
+        return read_memory(self._control, address, size_bytes)
 
 
 @contextmanager
