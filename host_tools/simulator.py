@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,16 @@ class Simulator:
         self._library: Any = self._ffi.dlopen(str(library))
         self._check_abi()
         self._person = self._choose_person(person)
+
+    def of(self, person: bytes) -> Simulator:
+        """The same library with another person's weights: nothing is compiled or loaded again.
+
+        Raises:
+            HvError: the weights have another size.
+        """
+        other = copy.copy(self)
+        other._person = self._choose_person(person)
+        return other
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Runs whole images of a verifier.

@@ -45,10 +45,10 @@ class Kernel:
         self.table = table
         self._checkpoint = checkpoint
         self._generator = checkpoint.build().double()
-        self._folder = folder
         first = schedule(self.person(0)[1], HOST)
         write_emission(emit(first, "anybody"), folder)
         self._abi = layout.abi_hash(first)
+        self._anybody = Simulator(folder)
 
     def person(self, row: int) -> tuple[FloatNet, QuantNet]:
         """The network of the person whom a row shows, in real numbers and in integers."""
@@ -74,7 +74,7 @@ class Kernel:
             raise HvError("two people's networks need different kernels: a constant is not shared")
         own = layout.person_layout(scheduled)
         packed = layout.pack(own, self._abi[: layout.ABI_BYTES], scheduled.stored())
-        return Simulator(self._folder, person=packed)
+        return self._anybody.of(packed)
 
     def crops(self, rows: Rows | slice) -> np.ndarray:
         """What the network sees of these rows: uint8 [N, H, W, C]."""

@@ -40,11 +40,17 @@ def test_another_person_needs_no_other_library(toy: Manifest) -> None:
     nobody = Simulator(toy.folder, person=bytes(16))
     np.testing.assert_array_equal(own.run(toy_images(3)), same.run(toy_images(3)))
     assert not nobody.run(toy_images(3)).any()
+    assert not own.of(bytes(16)).run(toy_images(3)).any()
+    np.testing.assert_array_equal(
+        nobody.of(PERSON.tobytes()).run(toy_images(3)), own.run(toy_images(3))
+    )
 
 
 def test_weights_of_another_size_are_refused(toy: Manifest) -> None:
     with pytest.raises(HvError, match="16 bytes for this kernel, not 17"):
         Simulator(toy.folder, person=bytes(17))
+    with pytest.raises(HvError, match="16 bytes for this kernel, not 17"):
+        Simulator(toy.folder).of(bytes(17))
 
 
 def test_threads_may_share_a_simulator(toy: Manifest) -> None:
