@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
+
+from elftools.elf.elffile import ELFFile
 
 from codegen.resources import resource
 from host_tools.apps import app_flags, app_sources
-from host_tools.boards import Board, load_board
+from host_tools.boards import Board, linker_script, load_board
 from host_tools.build import FIRMWARE_FLAGS, GCC_FLAGS
-from host_tools.flash.images import firmware_image
+from host_tools.emulators.unicorn_cores import SYSTEM_CONTROL_SPACE
 from host_tools.processes import run_program
 from host_tools.sizes import function_addresses
 from host_tools.toolchain import Purpose, choose
@@ -22,12 +26,17 @@ PAGE_BYTES = 4096
 BACK = 0x7000_0000  # where functions return to
 CALL_LIMIT = 30_000_000  # instructions: a call that takes more never ends
 SP = 0x7100_0000
+MODELS_WITHOUT_ONE = {"cortex-m0plus": "UC_CPU_ARM_CORTEX_M0"}
+AS_IT_IS: Mapping[str, str] = MappingProxyType({})
 
 
 class Controller(Protocol):
     """A flash controller and the flash behind it, as the manual describes them."""
 
     base: int  # of its registers
+
+    def attach(self, core: Any) -> None:  # noqa: ANN401
+        """Adds what it has beside registers and people's blocks to Unicorn's core."""
 
     def read_register(self, offset: int) -> int:
         """What the core reads there."""
@@ -55,24 +64,31 @@ class Flash:
     context: int
 
 
-def compile_driver(board: str, folder: Path) -> Path:
-    """Links a board's storage driver alone, at the board's own addresses."""
+def compile_driver(board: str, folder: Path, changed: Mapping[str, str] = AS_IT_IS) -> Path:
+    """Links a board's storage driver alone, by the board's own linker script.
+
+    `changed` has what the driver says in place of some of its text: a fault to be found.
+    """
     found = replace(load_board(board), clock_hz=CLOCK_HZ)
     firmware = resource("firmware")
     (folder / "hv_model.h").write_text("#define HV_MODEL_PERSON_BYTES 2048u\n")
+    (folder / "link.ld").write_text(linker_script(found))
     toolchain = choose(Purpose(found.core.family), "gcc")
-    sources = [path for path in _drivers(found) if path.stem.startswith(("hv_storage", "hv_board"))]
+    sources = [
+        _with_faults(path, changed, folder)
+        for path in _drivers(found)
+        if path.stem.startswith(("hv_storage", "hv_board"))
+    ]
     elf = folder / f"{board}.elf"
     done = run_program(
         (
             *toolchain.argv,
             *toolchain.target_flags(found.core),
-            *FIRMWARE_FLAGS,
+            *(flag for flag in FIRMWARE_FLAGS if not changed or flag != "-Werror"),
             *GCC_FLAGS,
             *app_flags("device", found),
             *("-I", str(folder), "-I", str(firmware / "runtime")),
-            *("-nostdlib", "-Wl,--entry=hv_storage_data", f"-Wl,-Ttext={found.flash.origin:#x}"),
-            f"-Wl,-Tdata={found.ram.origin:#x}",
+            *("-nostdlib", "-Wl,--entry=hv_storage_data", "-T", str(folder / "link.ld")),
             *(str(path) for path in sources),
             *("-o", str(elf)),
         ),
@@ -90,21 +106,36 @@ def _drivers(board: Board) -> tuple[Path, ...]:
     return app_sources("device", replace(board, uart=uart))
 
 
+def _with_faults(source: Path, changed: Mapping[str, str], folder: Path) -> Path:
+    """The driver, or a copy that says something else."""
+    if not changed or not source.stem.startswith("hv_storage"):
+        return source
+    text = source.read_text()
+    for right, wrong in changed.items():
+        assert text.count(right) == 1, f"the place of the fault has changed: {right}"
+        text = text.replace(right, wrong)
+    copy = folder / source.name
+    copy.write_text(text)
+    return copy
+
+
 class DriverCore:
     """The core of a board, its driver's code, and a controller; `call` is the C call."""
 
     def __init__(self, board: str, elf: Path, controller: Controller) -> None:
         unicorn: Any = importlib.import_module("unicorn")
         self._arm: Any = importlib.import_module("unicorn.arm_const")
-        self._error = unicorn.UcError
+        self.error: type[Exception] = unicorn.UcError
         found = load_board(board)
         assert found.storage is not None
         self.storage = found.storage
         self._ram = found.ram.origin
         core = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-        core.ctl_set_cpu_model(getattr(self._arm, found.emulators["unicorn"]))
+        model = found.emulators.get("unicorn") or MODELS_WITHOUT_ONE[found.target]
+        core.ctl_set_cpu_model(getattr(self._arm, model))
         core.mem_map(found.flash.origin, found.storage.origin - found.flash.origin)
         core.mem_map(found.ram.origin, 16 * PAGE_BYTES)
+        core.mem_map(SYSTEM_CONTROL_SPACE, PAGE_BYTES)
         core.mem_map(BACK, PAGE_BYTES)
         core.mem_map(SP - PAGE_BYTES, PAGE_BYTES)
         core.mmio_map(
@@ -125,8 +156,15 @@ class DriverCore:
             lambda _core, at, _size, value, _user: controller.write_register(at - within, value),
             None,
         )
-        for segment in firmware_image(elf).segments:
-            core.mem_write(segment.address, segment.data)
+        with elf.open("rb") as stream:
+            for segment in ELFFile(stream).iter_segments("PT_LOAD"):
+                if segment["p_filesz"]:
+                    for address in {
+                        segment["p_paddr"],
+                        segment["p_vaddr"],
+                    }:  # as start-up copies it
+                        core.mem_write(address, segment.data())
+        controller.attach(core)
         self._elf = elf
         self._core = core
 
