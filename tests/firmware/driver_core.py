@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -24,8 +24,10 @@ from host_tools.toolchain import Purpose, choose
 CLOCK_HZ = 40_000  # as the driver is told: so its longest wait takes few turns
 PAGE_BYTES = 4096
 BACK = 0x7000_0000  # where functions return to
+HANDLED = BACK + 0x100  # where a handler returns to
 CALL_LIMIT = 30_000_000  # instructions: a call that takes more never ends
 SP = 0x7100_0000
+MOST_EXCEPTIONS = 10_000
 MODELS_WITHOUT_ONE = {"cortex-m0plus": "UC_CPU_ARM_CORTEX_M0"}
 AS_IT_IS: Mapping[str, str] = MappingProxyType({})
 
@@ -34,6 +36,7 @@ class Controller(Protocol):
     """A flash controller and the flash behind it, as the manual describes them."""
 
     base: int  # of its registers
+    exception: bool  # one waits to be taken
 
     def attach(self, core: Any) -> None:  # noqa: ANN401
         """Adds what it has beside registers and people's blocks to Unicorn's core."""
@@ -64,10 +67,16 @@ class Flash:
     context: int
 
 
-def compile_driver(board: str, folder: Path, changed: Mapping[str, str] = AS_IT_IS) -> Path:
+def compile_driver(
+    board: str, folder: Path, changed: Mapping[str, str] = AS_IT_IS, more: Sequence[Path] = ()
+) -> Path:
     """Links a board's storage driver alone, by the board's own linker script.
 
-    `changed` has what the driver says in place of some of its text: a fault to be found.
+    Args:
+        board: its name.
+        folder: for everything that is written.
+        changed: what the driver says in place of some of its text: a fault to be found.
+        more: sources that use it.
     """
     found = replace(load_board(board), clock_hz=CLOCK_HZ)
     firmware = resource("firmware")
@@ -88,8 +97,9 @@ def compile_driver(board: str, folder: Path, changed: Mapping[str, str] = AS_IT_
             *GCC_FLAGS,
             *app_flags("device", found),
             *("-I", str(folder), "-I", str(firmware / "runtime")),
+            *("-isystem", str(firmware / "startup" / "libc")),
             *("-nostdlib", "-Wl,--entry=hv_storage_data", "-T", str(folder / "link.ld")),
-            *(str(path) for path in sources),
+            *(str(path) for path in (*sources, *more)),
             *("-o", str(elf)),
         ),
         timeout_s=120,
@@ -165,8 +175,31 @@ class DriverCore:
                     }:  # as start-up copies it
                         core.mem_write(address, segment.data())
         controller.attach(core)
+        self.exceptions = 0  # that were taken
+        if found.storage.exception:
+            (self._handler,) = function_addresses(elf, ("hv_storage_forgives",))
+            self._controller = controller
+            self._interrupted: Any = None
+            core.hook_add(unicorn.UC_HOOK_CODE, self._take_exception)
         self._elf = elf
         self._core = core
+
+    def _take_exception(self, core: Any, address: int, *_rest: object) -> None:  # noqa: ANN401
+        """Before an instruction: a handler is entered between two, and gives all registers back."""
+        arm = self._arm
+        if address == HANDLED:
+            assert core.reg_read(arm.UC_ARM_REG_R0) == 1, "the exception was not forgiven"
+            core.context_restore(self._interrupted)
+            core.reg_write(arm.UC_ARM_REG_PC, core.reg_read(arm.UC_ARM_REG_PC) | 1)
+            self._interrupted = None
+        elif self._controller.exception and self._interrupted is None:
+            self._controller.exception = False
+            self.exceptions += 1
+            assert self.exceptions < MOST_EXCEPTIONS, "it comes again and again"
+            core.reg_write(arm.UC_ARM_REG_PC, address | 1)
+            self._interrupted = core.context_save()
+            core.reg_write(arm.UC_ARM_REG_LR, HANDLED | 1)
+            core.reg_write(arm.UC_ARM_REG_PC, self._handler | 1)
 
     def flash(self, which: str) -> Flash:
         """What `hv_storage_journal` or `hv_storage_data` returns: through memory, by the ABI."""
@@ -192,6 +225,11 @@ class DriverCore:
     def erase(self, flash: Flash, block: int) -> int:
         """The hv_status_t."""
         return self.call(flash.erase, flash.context, block)
+
+    def call_named(self, name: str, *arguments: int) -> int:
+        """Calls a C function by its name."""
+        (function,) = function_addresses(self._elf, (name,))
+        return self.call(function, *arguments)
 
     def call(self, function: int, *arguments: int) -> int:
         """Calls a C function; fails if it does not return."""

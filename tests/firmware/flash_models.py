@@ -24,6 +24,7 @@ class Nor:
         stuck: from now on, an operation never ends.
         faults: what was done that the manual forbids.
         erases: how often each block was erased.
+        exception: one waits to be taken.
     """
 
     origin: int
@@ -36,6 +37,7 @@ class Nor:
     content: bytearray = field(init=False)
     programmed: set[int] = field(default_factory=set)
     busy: int = 0
+    exception: bool = False
 
     def __post_init__(self) -> None:
         """Flash that was never erased: neither ones nor zeros."""

@@ -30,6 +30,15 @@ FAULTS = (
         "        controller->control = CONTROL_LOCK;",
         "        controller->control = 0u;",
     ),
+    ("nucleo-l4r5zi", "controller->key = KEY_1;", "controller->key = KEY_2;"),
+    ("nucleo-l4r5zi", "good = has_worked(PROGRAM_LIMIT_MS);", "good = true;"),
+    ("nucleo-l4r5zi", "words[(i / 4u) + 1u] =", "words[i / 4u] ="),
+    ("nucleo-l4r5zi", "WRITE_BYTES 8u", "WRITE_BYTES 4u"),
+    ("nucleo-l4r5zi", "CONTROL_BANK_2 | ", ""),
+    ("nucleo-l4r5zi", "before & ~ACCESS_DATA_CACHE;\n    return", "before;\n    return"),
+    ("nucleo-l4r5zi", "off | ACCESS_RESET_DATA_CACHE", "off"),
+    ("nucleo-l4r5zi", "controller->access_control = before;\n", ""),
+    ("nucleo-l4r5zi", "controller->control = CONTROL_LOCK;", "controller->control = 0u;"),
     ("pico", 'section(".ramcode"), ', ""),
     ("pico", "\\n\\tcpsid i", ""),
     ("pico", "(void)call_rom(rom->connect, 0u, 0u, 0u, 0u);", ""),
@@ -61,7 +70,7 @@ def _lives(core: DriverCore, model: Model) -> bool:
     statuses = [core.erase(flash, 1)]
     for _ in range(2):
         statuses.append(core.erase(flash, 1))
-        for at, size in ((240, 44), (284, 8)):
+        for at, size in ((240, 48), (288, 8)):
             block[at : at + size] = bytes(range(1, size + 1))
             statuses.append(core.program(flash, flash.block_bytes + at, bytes(range(1, size + 1))))
     first = flash.base - model.origin + flash.block_bytes

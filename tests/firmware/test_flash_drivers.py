@@ -9,6 +9,7 @@ import pytest
 from driver_core import DriverCore, Flash, compile_driver
 from flash_models import Nor, Stm32F4
 from rp2_models import Rp2
+from stm32l4_model import Stm32L4
 from storage_models import MODELS, Model, model_of
 
 from codegen.resources import resource
@@ -19,6 +20,7 @@ pytest.importorskip("unicorn")
 OK, ERROR_FLASH = 0, 32
 BOARDS = [name for name in board_names() if load_board(name).storage]
 WHICH = ("journal", "data")
+WRITE_BYTES = {"stm32l4": 8}  # of the others: 4
 
 
 @pytest.fixture(scope="module", params=BOARDS)
@@ -57,7 +59,7 @@ def test_the_regions_lie_one_behind_the_other_at_the_end_of_flash(core: DriverCo
     assert data.base == journal.base + journal.blocks * journal.block_bytes
     assert (journal.blocks, data.blocks) == (storage.journal_blocks, storage.data_blocks)
     assert journal.block_bytes == data.block_bytes == storage.block_bytes
-    assert journal.write_bytes == data.write_bytes == 4
+    assert journal.write_bytes == data.write_bytes == WRITE_BYTES.get(storage.kind, 4)
 
 
 @pytest.mark.parametrize("which", WHICH)
@@ -69,14 +71,16 @@ def test_every_block_is_erased_and_takes_bytes_once(
     flash = core.flash(which)
     other = core.flash(WHICH[1 - WHICH.index(which)])
     untouched = content(model, other)
+    unit = flash.write_bytes
     expected = bytearray(b"\xff" * (flash.blocks * flash.block_bytes))
     for block in range(flash.blocks):
         assert core.erase(flash, block) == OK
     assert content(model, flash) == expected
     for block in range(flash.blocks):
         offset = block * flash.block_bytes
-        middle = offset + 4 * generator.randrange(16, flash.block_bytes // 4 - 64)
-        for at, size in ((offset, 32), (middle, 44), (offset + flash.block_bytes - 4, 4)):
+        middle = offset + 8 * generator.randrange(8, flash.block_bytes // 8 - 32)
+        last = offset + flash.block_bytes - unit
+        for at, size in ((offset, 32), (middle, 48 - unit % 8), (last, unit)):
             data = generator.randbytes(size)
             assert core.program(flash, at, data) == OK
             expected[at : at + size] = data
@@ -141,7 +145,7 @@ def test_a_controller_that_never_ends_is_told(core: DriverCore, model: Model) ->
     assert core.program(flash, 0, b"abcdefgh") == ERROR_FLASH
     assert core.program(flash, 8, b"abcdefgh") == ERROR_FLASH
     assert core.erase(flash, 0) == ERROR_FLASH
-    assert content(model, flash)[4:16] == b"\xff" * 12
+    assert content(model, flash)[flash.write_bytes : 16] == b"\xff" * (16 - flash.write_bytes)
     assert not model.faults
     model.stuck, model.busy = False, 0
     assert core.erase(flash, 1) == OK
@@ -173,12 +177,12 @@ def test_an_erase_that_leaves_a_bit_is_told(
 
 
 def test_a_flash_that_stays_locked_is_told(core: DriverCore, model: Model) -> None:
-    if not isinstance(model, Stm32F4):
+    if not isinstance(model, Stm32F4 | Stm32L4):
         pytest.skip("it has no lock")
     flash = core.flash("journal")
-    model.write_register(4, 1)  # no key
+    model.write_register(8 if isinstance(model, Stm32L4) else 4, 1)  # no key
     assert model.jammed
-    assert core.program(flash, 0, bytes(4)) == ERROR_FLASH
+    assert core.program(flash, 0, bytes(8)) == ERROR_FLASH
     assert core.erase(flash, 0) == ERROR_FLASH
     assert set(model.faults) == {"a key that cannot help"}
 
@@ -186,7 +190,7 @@ def test_a_flash_that_stays_locked_is_told(core: DriverCore, model: Model) -> No
 @pytest.mark.parametrize("access", [0, 3 << 9, 7 << 8 | 5])
 def test_caches_forget_what_was_erased(core: DriverCore, model: Model, access: int) -> None:
     if not isinstance(model, Stm32F4):
-        pytest.skip("no cache, one that is off, or one that its ROM empties")
+        pytest.skip("no cache, one that is off, or one that the model watches always")
     model.access = access
     assert core.erase(core.flash("data"), 0) == OK
     assert model.access == access
