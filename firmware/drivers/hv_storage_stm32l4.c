@@ -3,10 +3,12 @@
  * 64 bits are programmed at once, with 8 of an ECC, and once between two erases. Reading 64 bits that lost power while
  * they were programmed or erased may find two errors: a non-maskable interrupt then comes, hv_storage_forgives() clears
  * its cause, and what was read is checked by a CRC like all that is read.
- * The first bank goes on fetching code while the second is written. The data cache is off meanwhile: it might go wrong.
+ * An error that was corrected before keeps its own bank in the register: then none is forgiven.
+ * The first bank goes on fetching code while the second is written. The data cache is off meanwhile: in chips of this
+ * family it may then be corrupted.
  * Source: ST RM0432, sections 3.3.1 (organization), 3.3.2 (ECC), 3.3.5 to 3.3.7 (erase and program), 3.7 (registers);
- * ST ES0393, "Data cache might be corrupted during Flash memory read-while-write operation"; times: ST DS12023,
- * table "Flash memory characteristics": a page is erased in 25 ms at most, 64 bits programmed in 125 us. */
+ * ST ES0510 (STM32L4P5), 2.2.2 "Data cache might be corrupted during Flash memory read-while-write operation"; times: ST
+ * DS12023, table "Flash memory characteristics": a page is erased in 25 ms, 64 bits programmed in 0.1 ms. */
 #include "hv_storage_blocks.h"
 #include "hv_storage_forgives.h"
 
