@@ -13,6 +13,7 @@ from host_tools.boards import Board
 UART = "uart"
 STORAGE = "storage"
 KEPT = "kept"  # in RAM that outlives a reset
+HANDLER = "fault"  # of firmware/startup/cortex-m/hv_core.c
 # driver -> the file of a board's folder that replaces what serves all others
 _OWN = {"board": "board.c", "storage": "storage.c"}
 
@@ -96,12 +97,20 @@ def app_flags(name: str, board: Board) -> tuple[str, ...]:
             f"-DHV_STORAGE_DATA_BLOCKS={storage.data_blocks}u",
             f"-DHV_STORAGE_CLOCK_HZ={board.clock_hz}u",
         ]
+        if storage.exception:
+            flags.append(f"-DHV_STORAGE_EXCEPTION={storage.exception}u")
     return tuple(flags)
 
 
 def app_pointed(name: str) -> tuple[str, ...]:
     """Returns the functions that an application's calls through pointers reach."""
     return _load(name).pointed
+
+
+def app_handler(name: str, board: Board) -> str:
+    """Returns the handler of exceptions that come and go while an application runs, "" for none."""
+    storage = board.storage if STORAGE in _load(name).drivers else None
+    return HANDLER if storage is not None and storage.exception else ""
 
 
 def own_sections(name: str) -> str:

@@ -72,6 +72,7 @@ class Storage:
         journal_blocks: how many the journal has, an even number; they come first.
         data_blocks: how many bundles have.
         emulated: whether QEMU's model of the board can write flash.
+        exception: number of the one that reading raises where power was lost; 0: it raises none.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Storage:
     journal_blocks: int
     data_blocks: int
     emulated: bool
+    exception: int
 
     @property
     def size_bytes(self) -> int:
@@ -262,6 +264,7 @@ def _storage(data: Mapping[str, Any], flash: Memory, where: str) -> Storage | No
         journal_blocks=journal_blocks,
         data_blocks=data_blocks,
         emulated=table.take("emulated", bool, default=False),
+        exception=table.take("exception", int, default=0),
     )
     table.refuse_rest()
     if journal_blocks < 2 or journal_blocks % 2:

@@ -18,6 +18,7 @@ from codegen.resources import resource
 from codegen.targets import CORTEX_M, RISCV32, find_target
 from host_tools.apps import (
     app_flags,
+    app_handler,
     app_pointed,
     app_sources,
     apps_folder,
@@ -86,8 +87,7 @@ LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,--build-id=none")
 # Where a debugger begins: a Cortex-M has a stack then, a RISC-V core has none yet.
 ENTRY_FUNCTIONS = {CORTEX_M: RESET_FUNCTION, RISCV32: "hv_entry"}
 GCC_LINK_FLAGS = ("-nostdlib",)
-# 64-bit arithmetic that a core lacks. zig links its own, which it compiles for a core when it first
-# needs it (half a minute) and then keeps in its cache.
+# 64-bit arithmetic that a core lacks. zig compiles its own, once for a core (half a minute).
 GCC_LIBRARIES = ("-lgcc",)
 
 _OVERFLOW = re.compile(r"region [`'](\w+)'? overflowed by (\d+) bytes|(hv: [^\n\"]+ budget)")
@@ -293,7 +293,8 @@ def _check_order(order: FirmwareOrder) -> None:
 
 def _stack_bound(plan: BuildPlan, order: FirmwareOrder) -> StackBound:
     frames = order.manifest.frames if order.manifest else {}
-    return stack_bound(plan.callgraphs, RESET_FUNCTION, frames, app_pointed(order.app))
+    handler = app_handler(order.app, order.board)
+    return stack_bound(plan.callgraphs, RESET_FUNCTION, frames, app_pointed(order.app), handler)
 
 
 def _check_stack(firmware: Firmware) -> None:

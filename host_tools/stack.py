@@ -18,6 +18,8 @@ _NODE = re.compile(r'^node: \{ title: "(?P<title>[^"]+)" label: "(?P<label>[^"]*
 _EDGE = re.compile(r'^edge: \{ sourcename: "(?P<caller>[^"]+)" targetname: "(?P<callee>[^"]+)"')
 _FRAME = re.compile(r"(?P<bytes>\d+) bytes \((?P<kind>[\w,]+)\)")
 _INDIRECT = "__indirect_call"
+# Armv7-M Architecture Reference Manual, B1.5.7: 26 words with the FPU's registers, aligned to 8.
+EXCEPTION_FRAME_BYTES = 108
 
 # Functions of libgcc, which gcc calls on cores that lack an instruction; they have no call graph.
 # Frames of libgcc 12.2 for Armv6-M (__aeabi..., __gnu...) and RV32IMC (others), in bytes; a test
@@ -46,7 +48,8 @@ class StackBound:
     """The most stack a program can ever use.
 
     Attributes:
-        size_bytes: the bound; frames of exceptions are not in it, no interrupt is ever enabled.
+        size_bytes: the bound. No interrupt is ever enabled: of exceptions, only the one that may
+            come and go while the program runs is in it.
         path: the functions on the deepest path, with their frames in bytes.
     """
 
@@ -74,6 +77,7 @@ def stack_bound(
     root: str,
     assembly_frames: Mapping[str, int] = MappingProxyType({}),
     pointed: Sequence[str] = (),
+    handler: str = "",
 ) -> StackBound:
     """Returns the deepest path from function `root`.
 
@@ -83,6 +87,7 @@ def stack_bound(
         assembly_frames: function -> frame in bytes, of those in assembly; they call nothing.
         pointed: functions that any call through a pointer may reach. Below one of them, only those
             behind it: the order is the author's word that none comes back to an earlier one.
+        handler: of an exception that may come at any moment, but not while it is handled.
 
     Raises:
         HvError: recursion, a call through a pointer without `pointed`, a frame of variable size,
@@ -92,7 +97,15 @@ def stack_bound(
     graph = CallGraph(
         frames_bytes=graph.frames_bytes, callees=graph.callees, pointed=tuple(pointed)
     )
-    return _deepest(graph, root, (), {})
+    bound = _deepest(graph, root, (), {})
+    if not handler:
+        return bound
+    titles = {_short_name(title): title for title in sorted(graph.frames_bytes)}
+    handled = _deepest(graph, titles.get(handler, handler), (), {}, len(graph.pointed))
+    return StackBound(
+        size_bytes=bound.size_bytes + EXCEPTION_FRAME_BYTES + handled.size_bytes,
+        path=(*bound.path, ("exception", EXCEPTION_FRAME_BYTES), *handled.path),
+    )
 
 
 def stack_before(callgraph_files: Iterable[Path], root: str, function: str) -> int:

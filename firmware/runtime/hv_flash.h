@@ -2,8 +2,9 @@
  *
  * Erasing a block sets all of its bits. Programming clears bits, in whole write units; between two erases
  * every unit is programmed at most once, which flash with an ECC (STM32L4, STM32H7) demands and all other
- * allows. Where reading a unit that lost power while it was programmed raises an exception (STM32L4: NMI,
- * STM32H7: bus fault), the board's handler clears it and returns: what was read is then checked by a CRC.
+ * allows. Where reading a unit that lost power while it was programmed raises an exception after the read
+ * (STM32L4: NMI), the driver clears its cause and the program goes on: what was read is checked by a CRC. Where the
+ * read itself fails (STM32H7: bus fault), it would be tried again for ever: such flash is not for this interface.
  * A driver that programs whole pages (RP2040, 256 bytes) pads with 0xFF, which leaves bits as they are. */
 #ifndef HV_FLASH_H
 #define HV_FLASH_H

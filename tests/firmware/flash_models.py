@@ -7,6 +7,7 @@ touching a register while the controller is busy, an access of the wrong size.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 ERASED = 0xFF
 BUSY_READS = 3  # of the register that says so, for each operation
@@ -23,6 +24,7 @@ class Nor:
         stuck: from now on, an operation never ends.
         faults: what was done that the manual forbids.
         erases: how often each block was erased.
+        exception: one waits to be taken.
     """
 
     origin: int
@@ -35,11 +37,15 @@ class Nor:
     content: bytearray = field(init=False)
     programmed: set[int] = field(default_factory=set)
     busy: int = 0
+    exception: bool = False
 
     def __post_init__(self) -> None:
         """Flash that was never erased: neither ones nor zeros."""
         self.content = bytearray(b"\x5a" * (self.blocks * self.block_bytes))
         self.programmed = set(range(0, len(self.content), 4))
+
+    def attach(self, core: Any) -> None:  # noqa: ANN401
+        """Beside registers and people's blocks there is nothing."""
 
     def begin(self) -> None:
         """An operation begins."""

@@ -5,6 +5,7 @@ import pytest
 from codegen.errors import HvError
 from codegen.resources import resource
 from codegen.targets import FAMILIES, TARGETS, find_target
+from host_tools.apps import app_flags, app_handler
 from host_tools.boards import board_names, linker_script, load_board, parse_board
 
 TEXT = """
@@ -77,8 +78,16 @@ def test_the_peoples_blocks_are_the_last_and_never_the_linkers() -> None:
     assert f"FLASH (rx) : ORIGIN = 0x00000000, LENGTH = {board.storage.origin}" in script
     assert f"hv_flash_budget_bytes = {board.storage.origin};" in script
     assert board.in_qemu.storage is None
+    assert app_handler("device", board) == app_handler("trace", board) == ""
     writable = parse_board("mine", TEXT + STORAGE + "emulated = true\n", where="board.toml")
     assert writable.in_qemu == writable
+
+
+def test_the_exception_of_torn_flash_is_handled_where_flash_is_written() -> None:
+    board = parse_board("mine", TEXT + STORAGE + "exception = 2\n", where="board.toml")
+    assert "-DHV_STORAGE_EXCEPTION=2u" in app_flags("device", board)
+    assert app_handler("device", board) == "fault"
+    assert app_handler("trace", board) == ""
 
 
 @pytest.mark.parametrize(

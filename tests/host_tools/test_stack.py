@@ -84,6 +84,24 @@ def test_calls_through_pointers_reach_what_is_named_in_its_order(tmp_path: Path)
         stack_bound(files, "main", pointed=("inner", "outer"))
 
 
+def test_an_exception_comes_on_top_of_the_deepest_path(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path,
+        _node("main", 8),
+        _node("a.c:outer", 16),
+        _node("core.c:fault", 24),
+        _node("clear", 32),
+        _edge("main", "__indirect_call"),
+        _edge("core.c:fault", "clear"),
+    )
+    bound = stack_bound(files, "main", pointed=("outer",), handler="fault")
+    expected = (("main", 8), ("outer", 16), ("exception", 108), ("fault", 24), ("clear", 32))
+    assert bound.path == expected
+    assert bound.size_bytes == sum(size for _, size in expected)
+    with pytest.raises(HvError, match="the frame of other is not known"):
+        stack_bound(files, "main", pointed=("outer",), handler="other")
+
+
 def test_frames_of_variable_size_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HvError, match=r"the frame of main has no fixed size \(dynamic\)"):
         stack_bound(_write(tmp_path, _node("main", 8, "dynamic")), "main")

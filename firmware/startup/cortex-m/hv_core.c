@@ -7,15 +7,24 @@
 #include "hv_exit.h"
 #include "hv_reset.h"
 #include "hv_semihosting.h"
+#if defined(HV_STORAGE_EXCEPTION)
+#include "hv_storage_forgives.h"
+#endif
 
 #define EXCEPTIONS 16u /* the architecture's own; no interrupt of a device is ever enabled */
 
-/* Any exception ends the program with its number, so that a fault never looks like a hang. */
-static _Noreturn void fault(void)
+/* Any exception ends the program with its number, so that a fault never looks like a hang; but one that flash raises
+ * where power was lost. */
+static void fault(void)
 {
     uint32_t exception_number;
     __asm__ volatile("mrs %0, ipsr"
                      : "=r"(exception_number));
+#if defined(HV_STORAGE_EXCEPTION)
+    if ((exception_number == HV_STORAGE_EXCEPTION) && hv_storage_forgives()) {
+        return;
+    }
+#endif
     hv_exit((uint32_t)HV_EXIT_FAULT + exception_number);
 }
 

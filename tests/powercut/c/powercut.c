@@ -15,7 +15,7 @@ static const geometry_t GEOMETRIES[] = {
     {"f405", 2048, 2, 1024, 2, 4, 200},          /* STM32F405: large sectors, several slots in each */
     {"f405-bytes", 2048, 2, 512, 4, 1, 160},     /* the same, byte by byte */
     {"nrf52840", 512, 10, 512, 6, 4, 300},        /* 4 KB pages, one slot in each */
-    {"rp2040", 2048, 2, 1024, 3, 1, 480},        /* 4 KB sectors, padded pages */
+    {"rp2040", 2048, 2, 1024, 3, 4, 480},        /* 4 KB sectors, words in padded pages */
     {"stm32l4", 256, 20, 256, 10, 8, 300},       /* 2 KB pages with ECC, a slot of two pages */
     {"stm32h7", 3072, 2, 1024, 3, 32, 250},      /* 128 KB sectors, 32 bytes at once, with ECC */
     {"two-slots", 1024, 4, 512, 2, 4, 300},      /* the least: one person and an update */
