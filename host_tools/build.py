@@ -86,6 +86,7 @@ LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,--build-id=none")
 # Where a debugger begins: a Cortex-M has a stack then, a RISC-V core has none yet.
 ENTRY_FUNCTIONS = {CORTEX_M: RESET_FUNCTION, RISCV32: "hv_entry"}
 GCC_LINK_FLAGS = ("-nostdlib",)
+ZIG_LINK_FLAGS = ("-Wl,-z,max-page-size=4",)  # else it also loads the ELF file's headers
 # 64-bit arithmetic that a core lacks. zig links its own, which it compiles for a core when it first
 # needs it (half a minute) and then keeps in its cache.
 GCC_LIBRARIES = ("-lgcc",)
@@ -181,7 +182,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
             "-T",
             str(script),
             *(str(path) for path in objects),
-            *(() if is_zig else GCC_LIBRARIES),
+            *(ZIG_LINK_FLAGS if is_zig else GCC_LIBRARIES),
             "-o",
             str(_unfinished(result)),
         ),

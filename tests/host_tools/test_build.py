@@ -126,6 +126,7 @@ def test_the_exact_calls_of_zig(toy: Manifest) -> None:
     ]  # fmt: skip
     assert list(plan.link_argv[:6]) == ["zig", "cc", *core, "-Wl,--gc-sections"]
     assert "-lgcc" not in plan.link_argv
+    assert plan.link_argv[-3] == "-Wl,-z,max-page-size=4"
     assert plan.callgraphs == ()
 
 
