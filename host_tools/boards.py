@@ -23,9 +23,10 @@ class Memory:
     """One memory of a board.
 
     Attributes:
-        origin: address of its first byte.
+        origin: address of its first byte; of flash: where code runs from.
         size_bytes: how much the board has.
         budget_bytes: how much of it the firmware may use.
+        data_origin: where constants are read from, if that is another address of the same flash.
         erase_bytes: of flash: what is erased at once, where the firmware begins; 16 where the
             memory needs no erasing.
     """
@@ -33,6 +34,7 @@ class Memory:
     origin: int
     size_bytes: int
     budget_bytes: int
+    data_origin: int
     erase_bytes: int = 16
 
 
@@ -205,6 +207,7 @@ MEMORY
     FLASH (rx) : ORIGIN = {board.flash.origin:#010x}, LENGTH = {flash_bytes}
     RAM (rwx) : ORIGIN = {board.ram.origin:#010x}, LENGTH = {board.ram.size_bytes}
 }}
+{_constants(board.flash, flash_bytes)}
 
 hv_stack_bytes = {board.stack_bytes};
 hv_erase_bytes = {board.flash.erase_bytes};
@@ -212,6 +215,14 @@ hv_flash_budget_bytes = {board.flash.budget_bytes};
 hv_ram_budget_bytes = {board.ram.budget_bytes};
 
 {sections.replace(CODE_SECTION, extra_sections + CODE_SECTION, 1)}"""
+
+
+def _constants(flash: Memory, size_bytes: int) -> str:
+    """The linker's region for what is read: flash once more, or at its other address."""
+    if flash.data_origin == flash.origin:
+        return 'REGION_ALIAS("CONSTANTS", FLASH)'
+    region = f"ORIGIN = {flash.data_origin:#010x}, LENGTH = {size_bytes}"
+    return f"MEMORY {{ CONSTANTS (r) : {region} }}"
 
 
 class _Table:
@@ -236,11 +247,13 @@ class _Table:
 
 def _memory(data: Mapping[str, Any], where: str) -> Memory:
     table = _Table(data, where)
+    origin = table.take("origin", int)
     size_bytes = table.take("size_bytes", int)
     memory = Memory(
-        origin=table.take("origin", int),
+        origin=origin,
         size_bytes=size_bytes,
         budget_bytes=table.take("budget_bytes", int, default=size_bytes),
+        data_origin=table.take("data_origin", int, default=origin),
         erase_bytes=table.take("erase_bytes", int, default=16),
     )
     table.refuse_rest()

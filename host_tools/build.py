@@ -1,7 +1,7 @@
-"""Builds emitted folders: into firmware for a board, or into a library for this machine.
+"""Builds emitted folders into firmware for a board.
 
 Compilers are called directly, one process for each source and one for the link. What will be run is
-planned first (`plan_firmware`, `plan_library`), so that it can be shown and tested without running.
+planned first (`plan_firmware`), so that it can be shown and tested without running.
 The same sources, board and compiler give the same bytes, wherever the folders lie.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +20,11 @@ from host_tools.apps import (
     app_handler,
     app_pointed,
     app_sources,
-    apps_folder,
     check_app,
     own_sections,
 )
 from host_tools.boards import SCRIPT_MARK, Board, board_sources, linker_script
-from host_tools.cache import cache_folder, content_hash, write_atomically
+from host_tools.cache import write_atomically
 from host_tools.manifest import Manifest
 from host_tools.processes import run_program
 from host_tools.sizes import Sizes, measure
@@ -54,9 +52,6 @@ WARNINGS = (
 # Instructions for one image of architecture pq on a Cortex-M4, and bytes of kernel code, gcc 12.2:
 # -O2 12.99 M, 2652; -O3 12.65 M, 3624; -Os 15.28 M, 2100; -O2 -funroll-loops 8.78 M, 5918.
 FIRMWARE_OPTIMISATION = ("-O2", "-funroll-loops")
-
-# The kernel is integer code, whose results no optimisation may change.
-LIBRARY_FLAGS = ("-O3", "-shared", "-fPIC", "-fvisibility=hidden")
 
 FIRMWARE_FLAGS = (
     STANDARD,
@@ -87,6 +82,7 @@ LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,--build-id=none")
 # Where a debugger begins: a Cortex-M has a stack then, a RISC-V core has none yet.
 ENTRY_FUNCTIONS = {CORTEX_M: RESET_FUNCTION, RISCV32: "hv_entry"}
 GCC_LINK_FLAGS = ("-nostdlib",)
+ZIG_LINK_FLAGS = ("-Wl,-z,max-page-size=4",)  # else it also loads the ELF file's headers
 # 64-bit arithmetic that a core lacks. zig compiles its own, once for a core (half a minute).
 GCC_LIBRARIES = ("-lgcc",)
 
@@ -181,7 +177,7 @@ def plan_firmware(order: FirmwareOrder) -> BuildPlan:
             "-T",
             str(script),
             *(str(path) for path in objects),
-            *(() if is_zig else GCC_LIBRARIES),
+            *(ZIG_LINK_FLAGS if is_zig else GCC_LIBRARIES),
             "-o",
             str(_unfinished(result)),
         ),
@@ -210,7 +206,9 @@ def build_firmware(order: FirmwareOrder) -> Firmware:
         path, text = plan.linker_script
         write_atomically(path, text.encode("utf-8"))
     for argv in plan.argvs:
-        _compile(argv, order.toolchain, f"{order.app} for {order.board.name}", folder=order.out)
+        call_compiler(
+            argv, order.toolchain, f"{order.app} for {order.board.name}", folder=order.out
+        )
     _unfinished(plan.result).replace(plan.result)
     firmware = Firmware(
         elf=plan.result,
@@ -231,49 +229,6 @@ def check_output(folder: Path) -> None:
         hint, where = "choose another -o", str(folder)
         what = "the output folder holds something else than an earlier build"
         raise HvError(what, where=where, hint=hint)
-
-
-def plan_library(manifest: Manifest, toolchain: Toolchain, result: Path) -> BuildPlan:
-    """Returns the call that builds an emitted folder as a library of this machine."""
-    simulator = apps_folder() / "simulator"
-    return BuildPlan(
-        compile_argvs=(),
-        link_argv=(
-            *toolchain.argv,
-            STANDARD,
-            *WARNINGS,
-            *LIBRARY_FLAGS,
-            "-I",
-            str(manifest.folder),
-            "-I",
-            str(simulator),
-            *(str(manifest.folder / source) for source in manifest.sources),
-            str(simulator / "hv_simulator.c"),
-            "-o",
-            str(result),
-        ),
-        result=result,
-    )
-
-
-def build_host_library(manifest: Manifest, toolchain: Toolchain) -> Path:
-    """Builds an emitted folder as a library of this machine, or finds it in the cache.
-
-    Returns:
-        The library, in the cache under a name made of everything it depends on.
-
-    Raises:
-        HvError: the sources do not compile.
-    """
-    folder = cache_folder("libraries")
-    library = folder / f"{_library_hash(manifest, toolchain)}.so"
-    if library.is_file():
-        return library
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        plan = plan_library(manifest, toolchain, Path(scratch) / library.name)
-        _compile(plan.link_argv, toolchain, f"library of {manifest.folder}", folder=Path(scratch))
-        plan.result.replace(library)
-    return library
 
 
 def _check_order(order: FirmwareOrder) -> None:
@@ -347,7 +302,12 @@ def _compile_flags(order: FirmwareOrder) -> tuple[str, ...]:
     )
 
 
-def _compile(argv: tuple[str, ...], toolchain: Toolchain, what: str, *, folder: Path) -> None:
+def call_compiler(argv: tuple[str, ...], toolchain: Toolchain, what: str, *, folder: Path) -> None:
+    """Runs a compiler or linker in a folder, where its temporary files go too.
+
+    Raises:
+        HvError: it refused `what`, or what it made does not fit the board.
+    """
     finished = run_program(
         argv,
         timeout_s=COMPILE_TIMEOUT_S,
@@ -376,23 +336,6 @@ def _first_error(output: str) -> str:
     lines = output.strip().splitlines() or ["(it said nothing)"]
     telling = (line for line in lines if "error:" in line or "undefined reference" in line)
     return next(telling, lines[0]).strip()
-
-
-def _library_hash(manifest: Manifest, toolchain: Toolchain) -> str:
-    simulator = apps_folder() / "simulator"
-    files = sorted(
-        path
-        for folder in (manifest.folder, simulator)
-        for path in folder.iterdir()
-        if path.suffix in (".c", ".h", ".S")
-    )
-    options = (toolchain.name, toolchain.version, STANDARD, *LIBRARY_FLAGS, *manifest.sources)
-    return content_hash(
-        (
-            *(option.encode("utf-8") for option in options),
-            *(part for path in files for part in (path.name.encode("utf-8"), path.read_bytes())),
-        )
-    )
 
 
 def _unfinished(path: Path) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.errors import HvError
-from host_tools.build import build_host_library
+from host_tools.host_library import build_host_library
 from host_tools.manifest import load_manifest
 from host_tools.run import image_rows
 from host_tools.toolchain import Purpose, Toolchain, choose

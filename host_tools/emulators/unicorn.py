@@ -119,7 +119,8 @@ class _Machine:
         mode = functools.reduce(operator.or_, (getattr(unicorn, name) for name in family.modes))
         self._core = unicorn.Uc(getattr(unicorn, family.architecture), mode)
         self._core.ctl_set_cpu_model(getattr(self._constants, model))
-        self._load(job.firmware.order.board)
+        self._map(job.firmware.order.board, unicorn)
+        self._entry = self._load(job.firmware.order.board.flash)
         self._core.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         if self.counter:
             self._core.hook_add(unicorn.UC_HOOK_BLOCK, self.counter.on_block)
@@ -127,7 +128,7 @@ class _Machine:
     def run(self) -> int:
         """Runs from reset to the firmware's exit and returns its exit code."""
         flash = self._job.firmware.order.board.flash.origin
-        start = self._family.start(self._core.mem_read, flash)
+        start = self._family.start(self._core.mem_read, flash, self._entry)
         if start.stack_pointer is not None:
             self._write(self._family.stack_pointer, start.stack_pointer)
         with self._stopped_by_interrupt():
@@ -172,15 +173,26 @@ class _Machine:
         if self._interrupted:
             raise KeyboardInterrupt
 
-    def _load(self, board: Board) -> None:
+    def _map(self, board: Board, unicorn: Any) -> None:  # noqa: ANN401
         for memory in (board.flash, board.ram):
             self._core.mem_map(memory.origin, _whole_pages(memory))
         for page in self._family.pages:
             self._core.mem_map(page, PAGE_BYTES)
+        flash = board.flash
+        if flash.data_origin != flash.origin:  # each for its own purpose, and a fault for the other
+            self._core.mem_map(flash.data_origin, _whole_pages(flash), unicorn.UC_PROT_READ)
+            self._core.mem_protect(flash.origin, _whole_pages(flash), unicorn.UC_PROT_EXEC)
+
+    def _load(self, flash: Memory) -> int:
+        """Writes the program to wherever flash is seen; returns its entry."""
         with self._job.firmware.elf.open("rb") as stream:
-            for segment in ELFFile(stream).iter_segments("PT_LOAD"):
+            program = ELFFile(stream)
+            for segment in program.iter_segments("PT_LOAD"):
                 if segment["p_filesz"]:
-                    self._core.mem_write(segment["p_paddr"], segment.data())
+                    for origin in {flash.origin, flash.data_origin}:
+                        address = segment["p_paddr"] - flash.origin + origin
+                        self._core.mem_write(address, segment.data())
+            return int(program["e_entry"])
 
     def _code(self, address: int, size_bytes: int) -> bytes:
         return bytes(self._core.mem_read(address, size_bytes))

@@ -36,7 +36,8 @@ class CoreFamily:
         host_call_at: where it begins, from the instruction that stops the core, in bytes.
         resume_at: where the core goes on, from the same instruction, in bytes.
         pages: addresses that must be memory besides the board's.
-        start: what reset does: read memory (address, size) and the flash's address -> registers.
+        start: what reset does: read memory (address, size), the flash's address and the program's
+            entry -> registers.
         code: how its instructions are read.
     """
 
@@ -51,18 +52,19 @@ class CoreFamily:
     host_call_at: int
     resume_at: int
     pages: tuple[int, ...]
-    start: Callable[[Callable[[int, int], Any], int], Start]
+    start: Callable[[Callable[[int, int], Any], int, int], Start]
     code: CodeReader
 
 
-def _start_cortex_m(read: Callable[[int, int], Any], flash: int) -> Start:
+def _start_cortex_m(read: Callable[[int, int], Any], flash: int, _entry: int) -> Start:
     """The vector table begins with the stack pointer and the address of the reset handler."""
     stack_pointer, reset = struct.unpack("<II", read(flash, 8))
     return Start(pc=reset, stack_pointer=stack_pointer)
 
 
-def _start_riscv(_read: Callable[[int, int], Any], flash: int) -> Start:
-    return Start(pc=flash, stack_pointer=None)
+def _start_riscv(_read: Callable[[int, int], Any], _flash: int, entry: int) -> Start:
+    """What a boot ROM wants to see comes before the entry."""
+    return Start(pc=entry, stack_pointer=None)
 
 
 CORE_FAMILIES: Mapping[str, CoreFamily] = {

@@ -16,6 +16,7 @@ from elftools.elf.elffile import ELFFile
 from codegen.errors import HvError
 
 PERSON_SECTION = ".person"
+ERASED = b"\xff"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,18 @@ def make_image(segments: Iterable[Segment], where: str) -> Image:
     return Image(segments=kept)
 
 
+def joined_by_block(image: Image, block_bytes: int) -> Image:
+    """Returns the same with what touches one erase block in one segment, erased flash between."""
+    kept: list[Segment] = []
+    for segment in image.segments:
+        if kept and (kept[-1].end - 1) // block_bytes == segment.address // block_bytes:
+            last = kept.pop()
+            gap = ERASED * (segment.address - last.end)
+            segment = Segment(address=last.address, data=last.data + gap + segment.data)
+        kept.append(segment)
+    return Image(segments=tuple(kept))
+
+
 def segment_files(image: Image, path: Path) -> dict[Path, Segment]:
     """Returns a file name for each segment: `path` itself, or path-0, path-1, ... of several."""
     if len(image.segments) == 1:
@@ -112,8 +125,16 @@ def person_image(elf: Path) -> Image:
                 where=str(elf),
                 hint="flash all of it",
             )
-        segment = Segment(address=int(section["sh_addr"]), data=section.data())
+        segment = Segment(address=_load_address(file, section), data=section.data())
     return make_image([segment], str(elf))
+
+
+def _load_address(file: Any, section: Any) -> int:  # noqa: ANN401
+    """Where a section is written to, which is not where it is read on every board."""
+    for part in file.iter_segments("PT_LOAD"):
+        if part.section_in_segment(section):
+            return int(part["p_paddr"] + section["sh_addr"] - part["p_vaddr"])
+    return int(section["sh_addr"])
 
 
 @contextmanager

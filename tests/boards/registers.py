@@ -21,7 +21,8 @@ from host_tools.emulators.unicorn import PAGE_BYTES
 from host_tools.emulators.unicorn_cores import CORE_FAMILIES
 from host_tools.sizes import function_addresses
 
-DEVICES = ((0x1000_0000, PAGE_BYTES), (0x4000_0000, 0x3000_0000))
+# Between the last two, the ESP32-C3 has flash, and no other chip a register that a driver touches.
+DEVICES = ((0x1000_0000, PAGE_BYTES), (0x4000_0000, 0x0200_0000), (0x4400_0000, 0x2C00_0000))
 LONGEST_CALL_S = 30.0
 MODELS_WITHOUT_ONE = {"cortex-m0plus": "UC_CPU_ARM_CORTEX_M0"}
 
@@ -90,7 +91,8 @@ class Caller:
         model = board.emulators.get("unicorn") or MODELS_WITHOUT_ONE[board.target]
         self._core.ctl_set_cpu_model(getattr(self._constants, model))
         for memory in (board.flash, board.ram):
-            self._core.mem_map(memory.origin, -(-memory.size_bytes // PAGE_BYTES) * PAGE_BYTES)
+            for origin in {memory.origin, memory.data_origin}:
+                self._core.mem_map(origin, -(-memory.size_bytes // PAGE_BYTES) * PAGE_BYTES)
         for origin, size_bytes in DEVICES:
             if origin != board.flash.origin & ~(PAGE_BYTES - 1):
                 self._map(registers, origin, size_bytes)
@@ -114,6 +116,12 @@ class Caller:
 
     def begin(self) -> None:
         self._call("hv_uart_begin", 0)
+
+    def boot(self, start: int) -> None:
+        """From where a boot ROM jumps to until the program's entry."""
+        (entry,) = function_addresses(self._elf, ("hv_entry",))
+        self._core.emu_start(start, entry, timeout=int(LONGEST_CALL_S * 1_000_000))
+        assert self._get(self._family.pc) == entry, "it did not come to the entry"
 
     def put(self, byte: int) -> bool:
         return self._call("hv_uart_put", byte)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from codegen.errors import HvError, OutputsDiffer, ProgramMissing
 from host_tools.boards import Board, load_board
 from host_tools.flash import RUNNERS, choose_runner, find_runner
 from host_tools.flash.base import Call, FlashOrder, FlashPlan, carry_out, plan_flash
-from host_tools.flash.images import Image, Segment
+from host_tools.flash.images import Image, Segment, make_image
 
 WHOLE = Image(
     segments=(
@@ -127,12 +128,19 @@ def test_picotool() -> None:
 
 
 def test_esptool() -> None:
-    runner = find_runner("esptool")
-    found = runner.plan(order(verify=True, port="/dev/ttyUSB0"), "esp32c3")
-    places = "0x0 /t/firmware-0.bin 0x4000 /t/firmware-1.bin"
+    board = load_board("esp32-c3")
+    segments = ((0x42000000, b"\x01"), (0x42000FFE, b"\x02"), (0x42001000, b"\x03" * 8))
+    image = make_image([Segment(address=at, data=data) for at, data in segments], "here")
+    found = plan("esptool", replace(order(board, verify=True, port="/dev/ttyUSB0"), image=image))
+    places = "0x0 /t/firmware-0.bin 0x1000 /t/firmware-1.bin"
     assert texts(found) == [
         f"esptool --chip esp32c3 --port /dev/ttyUSB0 write-flash {places}",
         f"esptool --chip esp32c3 --port /dev/ttyUSB0 verify-flash {places}",
+    ]
+    assert found.files[T / "firmware-0.bin"] == b"\x01" + b"\xff" * 0xFFD + b"\x02"
+    person = replace(order(board, person=True), image=Image(segments=image.segments[2:]))
+    assert texts(plan("esptool", person)) == [
+        "esptool --chip esp32c3 write-flash 0x1000 /t/person.bin"
     ]
 
 
@@ -179,17 +187,8 @@ def test_gdb() -> None:
 
 @pytest.mark.parametrize("runner", RUNNERS, ids=lambda runner: runner.name)
 def test_what_a_tool_cannot_do_is_refused(runner) -> None:  # noqa: ANN001
-    board = next(
-        (
-            b
-            for b in map(load_board, ("netduinoplus2", "pico", "microbit"))
-            if runner.name in b.runners
-        ),
-        None,
-    )
-    if board is None:
-        assert runner.name == "esptool"
-        return
+    boards = map(load_board, ("netduinoplus2", "pico", "microbit", "esp32-c3"))
+    board = next(board for board in boards if runner.name in board.runners)
     for wanted, able in (
         (order(board, verify=True, port="/x"), runner.verifies),
         (order(board, person=True, port="/x"), runner.writes_parts),

@@ -246,6 +246,46 @@ RP2350 = Rp2(
     uart=0x4007_0000,
 )
 
+
+def esp32c3() -> Model:
+    """ESP32-C3 Technical Reference Manual, "UART Controller": the rate is that of the crystal by
+    CLKDIV's 12 bits and, from bit 20 on, sixteenths. A FIFO has 128 bytes."""
+    base, clocks, resets, pins = 0x6000_0000, 0x600C_0010, 0x600C_0018, 0x6000_9000
+
+    def baud(words: Words) -> float:
+        divisor = words[base + 0x14]
+        return 40e6 / ((divisor & 0xFFF) + (divisor >> 20 & 0xF) / 16)
+
+    return Model(
+        gates=(
+            on(base, clocks, 2),
+            on(base, clocks, 24),
+            released(base, resets, 2),
+            released(base, resets, 24),
+        ),
+        after=(
+            (pins + 4 + 4 * 20, (7 << 12) | (1 << 9), 1 << 9),  # GPIO20: U0RXD, an input
+            (pins + 4 + 4 * 21, 7 << 12, 0),  # GPIO21: U0TXD
+            (base + 0x0C, ONES, 0),  # INT_ENA
+            (
+                base + 0x20,
+                ONES,
+                0x1000_001C,
+            ),  # CONF0: 8 bits, 1 stop bit, FIFOs on and not in reset
+            (base + 0x78, ONES, 0x0370_0000),  # CLK_CONF: the crystal by 1, nothing in reset
+            (base + 0x80, 1 << 31, 1 << 31),  # ID: REG_UPDATE
+        ),
+        baud=baud,
+        data_out=base,
+        data_in=base,
+        can_send=(base + 0x1C, 127 << 16),
+        cannot_send=(base + 0x1C, 128 << 16),
+        has_byte=(base + 0x1C, 1),
+        has_none=(base + 0x1C, 0),
+        fresh=lambda: Registers(words={resets: (1 << 24) | (1 << 2)}),
+    )
+
+
 F4_USART1 = on(0x4001_1000, 0x4002_3844, 4)  # RCC_APB2ENR
 F4_USART2 = on(0x4000_4400, 0x4002_3840, 17)  # RCC_APB1ENR
 F4_USART3 = on(0x4000_4800, 0x4002_3840, 18)
@@ -331,4 +371,5 @@ MODELS: Mapping[str, Model] = {
     ),
     "pico": RP2040.model(),
     "pico2": RP2350.model(),
+    "esp32-c3": esp32c3(),
 }

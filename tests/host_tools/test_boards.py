@@ -60,6 +60,17 @@ def test_memories_and_budgets_reach_the_linker() -> None:
     assert "ASSERT(hv_ram_used_bytes <= hv_ram_budget_bytes" in script
 
 
+def test_constants_may_have_an_address_of_their_own() -> None:
+    script = linker_script(parse_board("mine", TEXT, where="board.toml"))
+    assert 'REGION_ALIAS("CONSTANTS", FLASH)' in script
+    text = TEXT.replace("[ram]", "data_origin = 0x3C00_0000\n[ram]")
+    board = parse_board("mine", text, where="board.toml")
+    assert (board.flash.origin, board.flash.data_origin) == (0, 0x3C00_0000)
+    script = linker_script(board)
+    assert "FLASH (rx) : ORIGIN = 0x00000000, LENGTH = 4194304" in script
+    assert "CONSTANTS (r) : ORIGIN = 0x3c000000, LENGTH = 4194304" in script
+
+
 STORAGE = """
 [storage]
 kind = "nvmc"

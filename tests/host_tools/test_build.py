@@ -10,10 +10,10 @@ from toy_firmware import Build, build_faulty, firmware_compiler
 
 from codegen.errors import HvError
 from codegen.resources import resource
-from host_tools import build as builder
 from host_tools.boards import load_board
-from host_tools.build import FirmwareOrder, build_firmware, build_host_library, plan_firmware
+from host_tools.build import FirmwareOrder, build_firmware, plan_firmware
 from host_tools.cache import CACHE_VARIABLE
+from host_tools.host_library import build_host_library, plan_library
 from host_tools.manifest import Manifest, load_manifest
 from host_tools.toolchain import Purpose, Toolchain, choose
 
@@ -126,13 +126,14 @@ def test_the_exact_calls_of_zig(toy: Manifest) -> None:
     ]  # fmt: skip
     assert list(plan.link_argv[:6]) == ["zig", "cc", *core, "-Wl,--gc-sections"]
     assert "-lgcc" not in plan.link_argv
+    assert plan.link_argv[-3] == "-Wl,-z,max-page-size=4"
     assert plan.callgraphs == ()
 
 
 def test_the_exact_call_of_the_library(toy: Manifest) -> None:
     host = replace(GCC, purpose=Purpose.HOST, argv=("cc",))
     simulator = resource("firmware") / "apps" / "simulator"
-    plan = builder.plan_library(toy, host, Path("/out/x.so"))
+    plan = plan_library(toy, host, Path("/out/x.so"))
     assert list(plan.link_argv) == [
         "cc",
         "-std=c11",

@@ -14,23 +14,24 @@ void hv_entry(void);
 _Noreturn void hv_trapped(uint32_t cause);
 
 /* Any trap ends the program with its cause, on a stack of its own making: the old one may be used up.
- * mtvec wants a multiple of 4. No interrupt is ever enabled. */
-__attribute__((naked, aligned(4), used)) static void trap(void)
+ * mtvec wants a multiple of 4, and of 256 where a core knows vectors only, as the ESP32-C3's does: traps then come
+ * here all the same, as the first vector. No interrupt is ever enabled. */
+__attribute__((naked, aligned(256), used)) static void trap(void)
 {
     __asm__ volatile("la sp, hv_stack_top\n\t" WITH_CONTROL_REGISTERS
                      "csrr a0, mcause\n\t" WITHOUT
                      "j hv_trapped");
 }
 
-/* Placed first in flash, where the core begins.
- * What lies from there to the stack becomes read-only, where the core can protect memory (PMP): an overflow then
+/* Where the core begins: first in flash, or behind what a boot ROM looks for.
+ * What lies from the constants to the stack becomes read-only, where the core can protect memory (PMP): an overflow then
  * traps, although the next memory begins there. A core that cannot traps right here, and goes on at 1. */
 __attribute__((naked, section(".vectors"), used)) void hv_entry(void)
 {
     __asm__ volatile("la sp, hv_stack_top\n\t" WITH_CONTROL_REGISTERS
                      "la t0, 1f\n\t"
                      "csrw mtvec, t0\n\t"
-                     "la t0, hv_entry\n\t" /* where flash begins; devices may lie below */
+                     "la t0, hv_constants\n\t" /* devices may lie below */
                      "srli t0, t0, 2\n\t"
                      "csrw pmpaddr0, t0\n\t"
                      "la t0, hv_stack_limit\n\t"
