@@ -18,7 +18,7 @@ typedef struct {
 /* The bytes of a record, with 0xFF behind. */
 void hv_stored_encode(const hv_stored_t *stored, uint8_t bytes[HV_STORED_PADDED_MOST]);
 
-/* False if they are no record: the CRC differs. */
+/* False if they are no record: erased, or the CRC differs. */
 bool hv_stored_decode(const uint8_t bytes[HV_STORED_BYTES], hv_stored_t *stored);
 
 #endif
