@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,10 @@ def crop_chip(chip: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
         HvError: neither colour nor grey is wanted.
     """
     height, width, channels = shape
-    # Every sum is a whole number of at most 255 * 128 * 128 < 2^24: exact in float32.
-    down, across = _overlaps(height), _overlaps(width)
-    rows = down @ chip.reshape(CHIP_PX, -1).astype(np.float32)
-    total = across @ rows.reshape(height, CHIP_PX, 3)
-    crop = ((total.astype(np.int32) + CHIP_PX**2 // 2) // CHIP_PX**2).astype(np.uint8)
+    down = _area_sums(chip.astype(np.int32), height)
+    total = _area_sums(down.transpose(1, 0, 2), width).transpose(1, 0, 2)
+    pixels = CHIP_PX**2 // (math.gcd(CHIP_PX, height) * math.gcd(CHIP_PX, width))
+    crop = ((total + pixels // 2) // pixels).astype(np.uint8)
     return with_channels(crop, channels)
 
 
@@ -66,10 +65,12 @@ def with_channels(crop: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     )
 
 
-@lru_cache(maxsize=8)
-def _overlaps(length: int) -> NDArray[np.float32]:
-    """How far each of `length` pixels covers each of the chip's: [length, 128], rows of sum 128."""
-    ours = np.arange(length)[:, None] * CHIP_PX
-    theirs = np.arange(CHIP_PX)[None] * length
-    shared = np.minimum(ours + CHIP_PX, theirs + length) - np.maximum(ours, theirs)
-    return shared.clip(0).astype(np.float32)
+def _area_sums(rows: NDArray[np.int32], length: int) -> NDArray[np.int32]:
+    """Sums of equal shares of the rows, which are repeated until shares are whole: [length, ...].
+
+    Plain sums: a product of matrices would wake the threads of a BLAS for every chip.
+    """
+    common = math.gcd(CHIP_PX, length)
+    repeated = np.repeat(rows, length // common, axis=0)
+    shares = repeated.reshape(length, CHIP_PX // common, *rows.shape[1:])
+    return np.asarray(shares.sum(axis=1, dtype=np.int32))
