@@ -88,7 +88,7 @@ ROWS: tuple[Row, ...] = (
     distilled("no-own-view", "the body's own view of the photograph left out", "own_view=0"),
     distilled("no-consensus", "every photograph its own target", "stages.0.consensus=0"),
     distilled("temperature", "temperature 16", "stages.0.weights.temperature=16.0"),
-    distilled("composites", "12,000 composites too", "composites=12000"),
+    distilled("composites", "24,000 composites too", "composites=24000"),
     distilled("no-whitening", "embeddings not whitened", "stages.0.whitening=0"),
     distilled("adamw", "AdamW alone", "stages.0.muon=0"),
     distilled(
