@@ -32,8 +32,8 @@ SHORT = (
 )
 OLD_LOSS = "{likeness = 1.0, contrast = 0.5, temperature = 16.0, orthogonal = 1.0}"
 TWICE = (
-    "{scale = 0.06, aspect = 0.024, angle = 0.072, shift = 0.021, contrast = 0.18, "
-    "brightness = 0.18, cast = 0.09, grey = 0.06, blur = 0.15, cover = 0.24}"
+    "{scale = 0.12, aspect = 0.048, angle = 0.144, shift = 0.042, contrast = 0.36, "
+    "brightness = 0.36, cast = 0.18, grey = 0.12, blur = 0.3, cover = 0.48}"
 )
 
 
