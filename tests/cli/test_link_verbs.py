@@ -135,7 +135,7 @@ def test_a_camera_gives_its_frames_and_is_released(monkeypatch: pytest.MonkeyPat
     module = SimpleNamespace(VideoCapture=lambda _number: camera)
     monkeypatch.setitem(__import__("sys").modules, "cv2", module)
     monkeypatch.setattr(
-        live_images, "face_crop", lambda photo: photo if photo[0, 0, 0] > 1 else None
+        live_images, "face_crop", lambda photo, _shape: photo if photo[0, 0, 0] > 1 else None
     )
     frames = list(live_images.from_camera(0, (4, 6, 3)))
     assert [frame.name for frame in frames] == ["frame 1", "frame 2"]
