@@ -34,8 +34,8 @@ from tests.importing.zoo.sources import (
 
 LEAST_SNR_DB = 20.0
 MARGIN_DB = 1.5
-"""That ONNX Runtime's quantiser may be better. The networks are trained where the test runs, so each
-processor has its own, and which way of calibrating is chosen hangs on 60 samples: 1.1 dB were seen."""
+"""That ONNX Runtime's quantiser may be better. The networks are trained where the test runs, each
+processor has its own, and what is chosen hangs on 60 samples: 1.1 dB were seen."""
 FLOAT_ERROR = 1e-4
 QDQ_STEPS = 1.0
 NEAR_DB = 30.0  # of ONNX Runtime on a file of its own quantiser
