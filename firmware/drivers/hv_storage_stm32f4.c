@@ -16,16 +16,12 @@ typedef struct {
 
 #define ACCESS_CACHES ((1u << 9) | (1u << 10)) /* instructions, data */
 #define ACCESS_RESET_CACHES ((1u << 11) | (1u << 12))
-#define KEY_1 0x45670123u
-#define KEY_2 0xCDEF89ABu
-#define STATUS_BUSY (1u << 16)
 #define STATUS_ERRORS ((1u << 1) | (1u << 4) | (1u << 5) | (1u << 6) | (1u << 7)) /* operation, protected, alignment, size, sequence */
 #define CONTROL_PROGRAM (1u << 0)
 #define CONTROL_ERASE_SECTOR (1u << 1)
 #define CONTROL_SECTOR(number) ((number) << 3)
 #define CONTROL_BY_WORD (2u << 8)
 #define CONTROL_START (1u << 16)
-#define CONTROL_LOCK (1u << 31)
 
 #define FLASH_ORIGIN 0x08000000u
 #define SECTOR_BYTES 0x20000u
@@ -39,53 +35,10 @@ _Static_assert(HV_STORAGE_BASE >= (FLASH_ORIGIN + SECTOR_BYTES), "smaller sector
 
 static volatile hv_flash_registers_t *const controller = (volatile hv_flash_registers_t *)0x40023C00u;
 
+#include "hv_stm32_flash.h" /* asks for the controller, its errors and its longest operation */
+
 static hv_storage_blocks_t journal_region = {HV_STORAGE_JOURNAL_BASE, HV_STORAGE_JOURNAL_BLOCKS};
 static hv_storage_blocks_t data_region = {HV_STORAGE_DATA_BASE, HV_STORAGE_DATA_BLOCKS};
-
-static bool is_idle(uint32_t limit_ms)
-{
-    hv_storage_settle();
-    for (uint32_t turn = 0u; turn < HV_STORAGE_TURNS(limit_ms); turn++) {
-        if ((controller->status & STATUS_BUSY) == 0u) {
-            return true;
-        }
-        hv_board_kick();
-    }
-    return false;
-}
-
-/* Whether an operation has ended, and without an error. */
-static bool has_worked(uint32_t limit_ms)
-{
-    return is_idle(limit_ms) && ((controller->status & STATUS_ERRORS) == 0u);
-}
-
-/* The second key unlocks it; after any other order it stays locked until the next reset. */
-static bool can_begin(uint32_t operation)
-{
-    if (!is_idle(ERASE_LIMIT_MS)) {
-        return false;
-    }
-    if ((controller->control & CONTROL_LOCK) != 0u) {
-        controller->key = KEY_1;
-        controller->key = KEY_2;
-    }
-    if ((controller->control & CONTROL_LOCK) != 0u) {
-        return false;
-    }
-    controller->status = STATUS_ERRORS; /* ones clear them */
-    controller->control = operation;
-    hv_storage_settle();
-    return true;
-}
-
-/* While it is busy, the register cannot be written. */
-static void end(void)
-{
-    if ((controller->status & STATUS_BUSY) == 0u) {
-        controller->control = CONTROL_LOCK;
-    }
-}
 
 /* What they hold of an erased sector is wrong; they are emptied while they are off. */
 static void empty_caches(void)

@@ -26,9 +26,6 @@ typedef struct {
 
 #define ACCESS_DATA_CACHE (1u << 10)
 #define ACCESS_RESET_DATA_CACHE (1u << 12)
-#define KEY_1 0x45670123u
-#define KEY_2 0xCDEF89ABu
-#define STATUS_BUSY (1u << 16)
 /* operation, programming, protected, alignment, size, sequence, miss, fast */
 #define STATUS_ERRORS ((1u << 1) | (1u << 3) | (1u << 4) | (1u << 5) | (1u << 6) | (1u << 7) | (1u << 8) | (1u << 9))
 #define CONTROL_PROGRAM (1u << 0)
@@ -36,7 +33,6 @@ typedef struct {
 #define CONTROL_PAGE(number) ((number) << 3)
 #define CONTROL_BANK_2 (1u << 11)
 #define CONTROL_START (1u << 16)
-#define CONTROL_LOCK (1u << 31)
 #define ECC_BANK_2 (1u << 21)
 #define ECC_SYSTEM (1u << 22) /* not the user's flash */
 #define ECC_CORRECTED (1u << 30)
@@ -55,6 +51,8 @@ _Static_assert(HV_STORAGE_BASE >= BANK_2, "people lie in the second bank, whose 
 
 static volatile hv_flash_registers_t *const controller = (volatile hv_flash_registers_t *)0x40022000u;
 
+#include "hv_stm32_flash.h" /* asks for the controller, its errors and its longest operation */
+
 static hv_storage_blocks_t journal_region = {HV_STORAGE_JOURNAL_BASE, HV_STORAGE_JOURNAL_BLOCKS};
 static hv_storage_blocks_t data_region = {HV_STORAGE_DATA_BASE, HV_STORAGE_DATA_BLOCKS};
 
@@ -72,50 +70,10 @@ bool hv_storage_forgives(void)
     return ours;
 }
 
-static bool is_idle(uint32_t limit_ms)
+/* Whether the second bank is where the linker and the ECC's register take it to be. */
+static bool has_two_banks(void)
 {
-    hv_storage_settle();
-    for (uint32_t turn = 0u; turn < HV_STORAGE_TURNS(limit_ms); turn++) {
-        if ((controller->status & STATUS_BUSY) == 0u) {
-            return true;
-        }
-        hv_board_kick();
-    }
-    return false;
-}
-
-/* Whether an operation has ended, and without an error. */
-static bool has_worked(uint32_t limit_ms)
-{
-    return is_idle(limit_ms) && ((controller->status & STATUS_ERRORS) == 0u);
-}
-
-/* The second key unlocks it; after any other order it stays locked until the next reset. */
-static bool can_begin(uint32_t operation)
-{
-    const uint32_t banks = controller->options & (OPTIONS_TWO_BANKS | OPTIONS_BOOT_BANK_2);
-    if ((banks != OPTIONS_TWO_BANKS) || !is_idle(ERASE_LIMIT_MS)) {
-        return false;
-    }
-    if ((controller->control & CONTROL_LOCK) != 0u) {
-        controller->key = KEY_1;
-        controller->key = KEY_2;
-    }
-    if ((controller->control & CONTROL_LOCK) != 0u) {
-        return false;
-    }
-    controller->status = STATUS_ERRORS; /* ones clear them */
-    controller->control = operation;
-    hv_storage_settle();
-    return true;
-}
-
-/* While it is busy, the register cannot be written. */
-static void end(void)
-{
-    if ((controller->status & STATUS_BUSY) == 0u) {
-        controller->control = CONTROL_LOCK;
-    }
+    return (controller->options & (OPTIONS_TWO_BANKS | OPTIONS_BOOT_BANK_2)) == OPTIONS_TWO_BANKS;
 }
 
 static uint32_t stop_data_cache(void)
@@ -150,7 +108,7 @@ static bool reads_back(const volatile uint32_t words[], const uint8_t bytes[], u
 static hv_status_t program(void *context, uint32_t offset_bytes, const uint8_t bytes[], uint32_t size_bytes)
 {
     const hv_storage_blocks_t *const region = context;
-    if (!hv_storage_has(region, offset_bytes, size_bytes, WRITE_BYTES) || !can_begin(CONTROL_PROGRAM)) {
+    if (!hv_storage_has(region, offset_bytes, size_bytes, WRITE_BYTES) || !has_two_banks() || !can_begin(CONTROL_PROGRAM)) {
         return HV_ERROR_FLASH;
     }
     volatile uint32_t *const words = (volatile uint32_t *)(region->base + offset_bytes);
@@ -176,7 +134,7 @@ static hv_status_t erase(void *context, uint32_t block)
     }
     const uint32_t address = region->base + (block * PAGE_BYTES);
     const uint32_t operation = CONTROL_ERASE_PAGE | CONTROL_BANK_2 | CONTROL_PAGE((address - BANK_2) / PAGE_BYTES);
-    if (!can_begin(operation)) {
+    if (!has_two_banks() || !can_begin(operation)) {
         return HV_ERROR_FLASH;
     }
     const uint32_t cache = stop_data_cache();

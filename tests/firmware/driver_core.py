@@ -54,6 +54,9 @@ class Controller(Protocol):
         """What the core writes there does."""
 
 
+SHARED = ("hv_stm32_flash.h",)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Flash:
     """An hv_flash_t, as the driver returns it."""
@@ -117,16 +120,18 @@ def _drivers(board: Board) -> tuple[Path, ...]:
 
 
 def _with_faults(source: Path, changed: Mapping[str, str], folder: Path) -> Path:
-    """The driver, or a copy that says something else."""
+    """The driver, or copies of it and of what it shares with others that say something else."""
     if not changed or not source.stem.startswith("hv_storage"):
         return source
-    text = source.read_text()
+    files = (source, *(source.with_name(name) for name in SHARED if name in source.read_text()))
+    texts = {file.name: file.read_text() for file in files}
     for right, wrong in changed.items():
-        assert text.count(right) == 1, f"the place of the fault has changed: {right}"
-        text = text.replace(right, wrong)
-    copy = folder / source.name
-    copy.write_text(text)
-    return copy
+        found = sum(text.count(right) for text in texts.values())
+        assert found == 1, f"the place of the fault has changed: {right}"
+        texts = {name: text.replace(right, wrong) for name, text in texts.items()}
+    for name, text in texts.items():
+        (folder / name).write_text(text)  # an include looks beside the source first
+    return folder / source.name
 
 
 class DriverCore:
