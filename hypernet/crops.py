@@ -40,9 +40,14 @@ def crop_chip(chip: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
     return with_channels(crop, channels)
 
 
-def crop_chips(chips: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
-    """Does what `crop_chip` does for many: uint8 [N, 128, 128, 3] to uint8 [N, H, W, C]."""
-    crops = np.empty((len(chips), *shape), np.uint8)
+def crop_chips(
+    chips: NDArray[np.uint8], shape: Shape, room: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Does what `crop_chip` does for many: uint8 [N, 128, 128, 3] to uint8 [N, H, W, C].
+
+    They are written into `room`, if it is given.
+    """
+    crops = np.empty((len(chips), *shape), np.uint8) if room is None else room
     for row, chip in enumerate(chips):
         crops[row] = crop_chip(chip, shape)
     return crops

@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from hypernet.crops import Shape, crop_chip
+from hypernet.crops import Shape, crop_chips
 
 NOT_FOUND, FOUND, FOUND_WEAKLY, FOUND_BY_TEMPLATE = 0, 1, 2, 3
 """How a photograph's face was found. Weakly: only with the detector's limit lowered. By template:
@@ -68,10 +68,8 @@ class FaceTable:
         Made from the chips when it is first asked for.
         """
         if shape not in self._crops:
-            made = room_for((len(self.chips), *shape))
-            for row, chip in enumerate(self.chips):
-                made[row] = crop_chip(chip, shape)
-            self._crops[shape] = made
+            room = room_for((len(self.chips), *shape))
+            self._crops[shape] = crop_chips(self.chips, shape, room)
         return self._crops[shape]
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> FaceTable:
